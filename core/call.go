@@ -1,0 +1,213 @@
+package peerlink
+
+import (
+	"context"
+	"iter"
+	"sync"
+
+	"github.com/peerlink/peerlink/core/internal/legacy"
+	"github.com/peerlink/peerlink/core/internal/rpc"
+	"github.com/peerlink/peerlink/core/internal/wire"
+)
+
+// Kwargs, given as the last argument of a call, are keyword arguments.
+type Kwargs map[string]any
+
+// Call invokes fn on the peer and decodes its result into out, which may be nil.
+// Without a deadline in ctx it gives up after DefaultTimeout.
+//
+// Arguments and results are what CBOR can express: numbers of any size, strings,
+// slices, maps with string keys, structs (with cbor or json tags), nil. Encoded as
+// JSON, the whole request must fit into 1200 bytes, and so must the answer.
+//
+// The request is sent once: it runs at most once, and a lost datagram is a time-out.
+func (p *Peer) Call(ctx context.Context, out any, fn string, args ...any) error {
+	req, err := encodeArguments(args)
+	if err != nil {
+		return &Error{Code: CodeInvalid, Op: "call " + fn, Peer: p.Name(), Err: err}
+	}
+	result, err := p.CallRaw(ctx, fn, req)
+	if err != nil {
+		return err
+	}
+	return decodeResult(result, out, fn, p)
+}
+
+func encodeArguments(args []any) (Payload, error) {
+	var kwargs Kwargs
+	if k := len(args); k > 0 {
+		if kw, ok := args[k-1].(Kwargs); ok {
+			args, kwargs = args[:k-1], kw
+		}
+	}
+	if args == nil {
+		args = []any{}
+	}
+	b, err := wire.Marshal(args)
+	if err == nil && len(kwargs) > 0 {
+		var kw []byte
+		kw, err = wire.Marshal(map[string]any(kwargs))
+		b = append(b, kw...)
+	}
+	return Payload{Codec: CBOR, Bytes: b}, err
+}
+
+func decodeResult(result Payload, out any, fn string, p *Peer) error {
+	if out == nil {
+		return nil
+	}
+	result, err := result.Convert(CBOR)
+	if err == nil {
+		err = wire.Unmarshal(result.Bytes, out)
+	}
+	if err != nil {
+		return &Error{Code: CodeInvalid, Op: "decode result of " + fn, Peer: p.Name(), Err: rootCause(err)}
+	}
+	return nil
+}
+
+// CallRaw is Call on encoded bytes; the bindings use it. The result is in JSON if
+// the peer speaks the 1.x dialect.
+func (p *Peer) CallRaw(ctx context.Context, fn string, req Payload) (Payload, error) {
+	result, err := p.call(ctx, fn, req)
+	if err == nil {
+		return result, nil
+	}
+	if code := CodeOf(err); code == CodeTimeout {
+		p.node.suspect(p)
+	}
+	return Payload{}, err
+}
+
+func (p *Peer) call(ctx context.Context, fn string, req Payload) (Payload, error) {
+	n := p.node
+	fail := func(code Code, err error) (Payload, error) {
+		return Payload{}, &Error{Code: code, Op: "call " + fn, Peer: p.Name(), Err: err}
+	}
+	if _, ok := ctx.Deadline(); !ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, DefaultTimeout)
+		defer cancel()
+	}
+	req, err := req.Convert(JSON)
+	if err != nil {
+		return fail(CodeInvalid, rootCause(err))
+	}
+	args, kwargs, err := req.arguments()
+	if err != nil {
+		return fail(CodeInvalid, err)
+	}
+	waiting, err := n.pending.Add()
+	if err != nil {
+		return fail(CodeOverloaded, err)
+	}
+	defer n.pending.Remove(waiting)
+	if err := n.sendRequest(p, waiting, fn, args, kwargs); err != nil {
+		return Payload{}, err
+	}
+	select {
+	case r := <-waiting.Done:
+		if r.err != nil {
+			return fail(CodeRemote, &RemoteError{Type: r.err.Type, Message: r.err.Message})
+		}
+		return Payload{Codec: JSON, Bytes: r.result}, nil
+	case <-ctx.Done():
+		return Payload{}, contextError("call "+fn, p.Name(), ctx.Err())
+	case <-n.done:
+		return fail(CodeClosed, ErrClosed.Err)
+	}
+}
+
+// sendRequest writes the request of a call.
+func (n *Node) sendRequest(p *Peer, c *rpc.Call[reply], fn string, args, kwargs []byte) error {
+	op := "call " + fn
+	buf := packets.Get().(*[]byte)
+	defer packets.Put(buf)
+	b, err := legacy.AppendRequest((*buf)[:0], legacy.Call{
+		ID: string(c.ID[:]), Src: n.name, Dst: p.Name(), Func: fn, Args: args, Kwargs: kwargs,
+	})
+	if err != nil {
+		return &Error{Code: CodeTooLarge, Op: op, Peer: p.Name(), Err: err}
+	}
+	*buf = b
+	err = n.send(b, p.Addr())
+	switch {
+	case err == nil:
+		return nil
+	case n.ctx.Err() != nil:
+		return &Error{Code: CodeClosed, Op: op, Peer: p.Name(), Err: ErrClosed.Err}
+	default:
+		e := ioError(op, err).(*Error)
+		e.Peer = p.Name()
+		return e
+	}
+}
+
+// packets are buffers for requests: they are written and forgotten within a call.
+var packets = sync.Pool{New: func() any {
+	b := make([]byte, 0, legacy.MaxPayload)
+	return &b
+}}
+
+// Call is the typed form of Peer.Call.
+func Call[T any](ctx context.Context, p *Peer, fn string, args ...any) (T, error) {
+	var out T
+	err := p.Call(ctx, &out, fn, args...)
+	return out, err
+}
+
+// A Result is what one of many peers answered.
+type Result[T any] struct {
+	Value T
+	Err   error
+}
+
+// CallAll calls fn on every peer that is up, all at once, and yields each result as
+// it arrives. One slow peer delays no other. Ending the loop cancels the rest.
+func CallAll[T any](ctx context.Context, n *Node, fn string, args ...any) iter.Seq2[*Peer, Result[T]] {
+	req, err := encodeArguments(args)
+	return callAll(ctx, n, func(ctx context.Context, p *Peer) (value T, _ error) {
+		if err != nil {
+			return value, &Error{Code: CodeInvalid, Op: "call " + fn, Peer: p.Name(), Err: err}
+		}
+		result, err := p.CallRaw(ctx, fn, req)
+		if err != nil {
+			return value, err
+		}
+		return value, decodeResult(result, &value, fn, p)
+	})
+}
+
+// CallAllRaw is CallAll on encoded bytes; the bindings use it.
+func CallAllRaw(ctx context.Context, n *Node, fn string, req Payload) iter.Seq2[*Peer, Result[Payload]] {
+	return callAll(ctx, n, func(ctx context.Context, p *Peer) (Payload, error) {
+		return p.CallRaw(ctx, fn, req)
+	})
+}
+
+func callAll[T any](ctx context.Context, n *Node, call func(context.Context, *Peer) (T, error)) iter.Seq2[*Peer, Result[T]] {
+	type answer struct {
+		peer   *Peer
+		result Result[T]
+	}
+	return func(yield func(*Peer, Result[T]) bool) {
+		ctx, cancel := context.WithCancel(ctx)
+		peers := n.peers.up()
+		answers := make(chan answer, len(peers))
+		var wg sync.WaitGroup
+		defer wg.Wait() // no goroutine outlives the loop
+		defer cancel()
+		for _, p := range peers {
+			wg.Go(func() {
+				value, err := call(ctx, p)
+				answers <- answer{p, Result[T]{value, err}}
+			})
+		}
+		for range peers {
+			if a := <-answers; !yield(a.peer, a.result) {
+				return
+			}
+		}
+	}
+}
+

@@ -1,0 +1,44 @@
+// Package peerlink joins the programs on one network without configuration: give
+// a node a name, and call functions on other nodes by theirs.
+//
+//	node, err := peerlink.Start(ctx, peerlink.Config{Name: "Phone1"})
+//	...
+//	defer node.Close()
+//	node.Handle("add", func(a, b int) int { return a + b })
+//
+// and in another program, on the same machine or the same LAN,
+//
+//	node, err := peerlink.Start(ctx, peerlink.Config{Name: "Phone2"})
+//	...
+//	node.WaitPeers(ctx, 1)
+//	phone1, err := node.Peer("Phone1")
+//	...
+//	sum, err := peerlink.Call[int](ctx, phone1, "add", 25, 17) // 42
+//
+// # Names
+//
+// A node is found by its exact name, or else by the only one that differs in case.
+// Two nodes of one name are an error for who calls them, never a silent choice.
+//
+// # Discovery
+//
+// Nodes find each other by multicast DNS (RFC 6762), on every usable interface and
+// over loopback. Where multicast is filtered, Node.AddPeer takes an address.
+//
+// # What is on the wire
+//
+// This version speaks the dialect of PyPI peerlink 1.x with everybody: JSON in UDP
+// datagrams of at most 1200 bytes. It is neither encrypted nor authenticated, and a
+// lost datagram is a call that times out: a 1.x node would run a repeated request
+// twice. Larger arguments and results are an error, CodeTooLarge.
+//
+// # Errors
+//
+// Functions return an *Error. Compare it with errors.Is and the Err… values, or
+// look at its Code, which is the same number in every language.
+//
+// # Concurrency
+//
+// All methods may be called from any goroutine. Handlers run on goroutines of their
+// own, as many at once as Limits allows; the caller gets an error when it is full.
+package peerlink

@@ -1,0 +1,215 @@
+package peerlink
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/peerlink/peerlink/core/internal/disco"
+	"github.com/peerlink/peerlink/core/internal/limit"
+	"github.com/peerlink/peerlink/core/internal/link"
+)
+
+// peerSet gives each entry of the table its Peer, and tells the subscribers of
+// events what changed, in the order in which it did.
+type peerSet struct {
+	node  *Node
+	table *disco.Table
+	hub   hub
+
+	mu     sync.Mutex // held from the change of the table until it has been told
+	byKey  map[uint32]*Peer
+	byAddr sync.Map // netip.AddrPort → *Peer; read for every datagram
+}
+
+func newPeerSet(n *Node, t *disco.Table) *peerSet {
+	return &peerSet{node: n, table: t, byKey: make(map[uint32]*Peer)}
+}
+
+// update applies change to the table.
+func (s *peerSet) update(change func() []disco.Change) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range change() {
+		s.apply(c)
+	}
+	s.sync()
+}
+
+// apply makes an event of c.
+func (s *peerSet) apply(c disco.Change) {
+	p := s.peer(c.Peer)
+	e := Event{Peer: p, Reason: c.Reason}
+	switch c.Kind {
+	case disco.Up:
+		e.Kind = PeerUp
+	case disco.Down:
+		e.Kind = PeerDown
+	case disco.Moved:
+		e.Kind = PeerMoved
+	case disco.Replaced:
+		e.Kind, e.Old = PeerReplaced, s.peer(c.Old)
+	}
+	s.node.log.Info("peer "+e.Kind.String(), "peer", p.Name(), "addr", p.Addr(), "reason", string(c.Reason))
+	s.hub.publish(e)
+}
+
+// peer returns the Peer of an entry, up to date.
+func (s *peerSet) peer(state disco.Peer) *Peer {
+	p := s.byKey[state.Key]
+	if p == nil {
+		p = &Peer{node: s.node, key: state.Key, asked: limit.Line{Every: 2 * time.Second}}
+		p.heard.Store(int64(time.Since(epoch)))
+		if state.Legacy && !state.Static { // what the application gave may be anything
+			p.live.Idle = link.IdleLegacy
+		}
+		s.byKey[state.Key] = p
+	}
+	p.state.Store(&state)
+	return p
+}
+
+// sync brings all Peers up to date with the table: also what is no event may have
+// changed, such as further addresses.
+func (s *peerSet) sync() {
+	addrs := make(map[netip.AddrPort]bool)
+	listed := make(map[uint32]bool)
+	for _, state := range s.table.Peers() {
+		listed[state.Key] = true
+		p := s.peer(state)
+		for _, a := range state.Addrs {
+			addrs[a] = true
+			s.byAddr.Store(a, p)
+		}
+	}
+	for key := range s.byKey {
+		if !listed[key] {
+			delete(s.byKey, key)
+		}
+	}
+	s.byAddr.Range(func(a, _ any) bool {
+		if !addrs[a.(netip.AddrPort)] {
+			s.byAddr.Delete(a)
+		}
+		return true
+	})
+}
+
+// heard notes that a peer which seemed to be gone answers from an address.
+func (s *peerSet) heard(p *Peer, from netip.AddrPort) {
+	s.update(func() []disco.Change { return s.table.Heard(p.key, from) })
+}
+
+// at returns the peer at an address, or nil.
+func (s *peerSet) at(addr netip.AddrPort) *Peer {
+	if p, ok := s.byAddr.Load(addr); ok {
+		return p.(*Peer)
+	}
+	return nil
+}
+
+func (s *peerSet) get(key uint32) *Peer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.byKey[key]
+}
+
+// all returns every peer, up or not, ordered by name.
+func (s *peerSet) all() []*Peer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []*Peer
+	for _, state := range s.table.Peers() {
+		out = append(out, s.peer(state))
+	}
+	return out
+}
+
+// up returns the peers that are up, ordered by name.
+func (s *peerSet) up() []*Peer {
+	var out []*Peer
+	for _, p := range s.all() {
+		if p.Up() {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// Peer returns the peer that now holds name: exactly, or else the only one that
+// differs in case. It fails with ErrPeerNotFound, or with ErrAmbiguous if two
+// live peers hold it.
+func (n *Node) Peer(name string) (*Peer, error) {
+	n.peers.mu.Lock()
+	defer n.peers.mu.Unlock()
+	found := n.peers.table.Lookup(name)
+	switch len(found) {
+	case 0:
+		return nil, &Error{Code: CodePeerNotFound, Op: "find peer", Peer: name}
+	case 1:
+		return n.peers.peer(found[0]), nil
+	default:
+		return nil, &Error{Code: CodeAmbiguous, Op: "find peer", Peer: name,
+			Err: fmt.Errorf("%d nodes answer to it, at %v and %v", len(found), found[0].Addr, found[1].Addr)}
+	}
+}
+
+// Peers yields the peers that are up, ordered by name, as they are at the call.
+func (n *Node) Peers() iter.Seq[*Peer] {
+	up := n.peers.up()
+	return func(yield func(*Peer) bool) {
+		for _, p := range up {
+			if !yield(p) {
+				return
+			}
+		}
+	}
+}
+
+// AddPeer names a peer that discovery cannot find, for networks without multicast.
+// It counts as up until it is found silent, and stays listed then too. tcpPort 0 is
+// the UDP port. Another address for the same name replaces the one before.
+func (n *Node) AddPeer(name string, udp netip.AddrPort, tcpPort uint16) (*Peer, error) {
+	const op = "add peer"
+	if !disco.ValidName(name) {
+		return nil, &Error{Code: CodeInvalid, Op: op, Err: fmt.Errorf("%q is no node name", name)}
+	}
+	if !udp.Addr().IsValid() || udp.Addr().IsUnspecified() || udp.Addr().IsMulticast() || udp.Port() == 0 {
+		return nil, &Error{Code: CodeInvalid, Op: op, Peer: name, Err: fmt.Errorf("%v is no address of a node", udp)}
+	}
+	if tcpPort == 0 {
+		tcpPort = udp.Port()
+	}
+	udp = netip.AddrPortFrom(udp.Addr().Unmap(), udp.Port())
+	var added disco.Peer
+	n.peers.update(func() (changes []disco.Change) {
+		added, changes = n.peers.table.Add(name, udp, tcpPort)
+		return changes
+	})
+	if added.Key == 0 {
+		return nil, &Error{Code: CodeOverloaded, Op: op, Peer: name, Err: fmt.Errorf("%d peers are known already", n.limits.Peers)}
+	}
+	return n.peers.get(added.Key), nil
+}
+
+// WaitPeers returns when at least count peers are up.
+func (n *Node) WaitPeers(ctx context.Context, count int) error {
+	enough := func() bool { return len(n.peers.up()) >= count }
+	if enough() {
+		return nil
+	}
+	for range n.Events(ctx) {
+		if enough() {
+			return nil
+		}
+	}
+	switch {
+	case ctx.Err() != nil:
+		return contextError("wait for peers", "", ctx.Err())
+	default:
+		return &Error{Code: CodeClosed, Op: "wait for peers", Err: ErrClosed.Err}
+	}
+}

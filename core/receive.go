@@ -1,0 +1,204 @@
+package peerlink
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"runtime/debug"
+	"time"
+
+	"github.com/peerlink/peerlink/core/internal/legacy"
+)
+
+// maxDatagram is the largest UDP payload there is (RFC 768). 1.x nodes may send
+// channel data of any size, so we read whatever fits.
+const maxDatagram = 65535
+
+// reply is the answer to a call.
+type reply struct {
+	result []byte // JSON
+	err    *legacy.RemoteError
+}
+
+// read takes datagrams off the socket until it is closed.
+func (n *Node) read() {
+	buf := make([]byte, maxDatagram)
+	for {
+		k, src, err := n.conn.ReadFromUDPAddrPort(buf)
+		switch {
+		case err == nil:
+			n.receive(buf[:k], netip.AddrPortFrom(src.Addr().Unmap(), src.Port()))
+		case errors.Is(err, net.ErrClosed):
+			return
+		default: // an ICMP error of an earlier send, on systems that report it here
+			n.complain("socket", src, err)
+			if !n.pause(time.Millisecond) {
+				return
+			}
+		}
+	}
+}
+
+// pause waits, so that an error that stays does not become a busy loop. It reports
+// false when the node is closing.
+func (n *Node) pause(d time.Duration) bool {
+	select {
+	case <-time.After(d):
+		return true
+	case <-n.done:
+		return false
+	}
+}
+
+// receive takes one datagram; b is only valid during the call.
+func (n *Node) receive(b []byte, src netip.AddrPort) {
+	m, err := legacy.Parse(b)
+	if err != nil {
+		n.complain("bad datagram", src, err)
+		return
+	}
+	p := n.peers.at(src)
+	now := time.Now()
+	if p != nil {
+		p.noteHeard(now, src)
+	}
+	switch m.Kind {
+	case legacy.Request:
+		n.receiveRequest(m, src, p)
+	case legacy.Reply:
+		n.receiveReply(m, now, p)
+	}
+}
+
+// complain logs what strangers can cause, at most one line a second.
+func (n *Node) complain(what string, src netip.AddrPort, err error) {
+	if more, ok := n.badInput.Allow(time.Now()); ok {
+		n.log.Warn(what, "from", src, "err", err, "more", more)
+	}
+}
+
+func (n *Node) receiveReply(m legacy.Message, now time.Time, p *Peer) {
+	id := bytes.Trim(m.ID, `"`)
+	if p != nil && p.notePong(now, id) {
+		return
+	}
+	// A late or repeated answer is nobody's; that is how it should be.
+	n.pending.Answer(id, reply{result: bytes.Clone(m.Result), err: m.Error})
+}
+
+func (n *Node) receiveRequest(m legacy.Message, src netip.AddrPort, p *Peer) {
+	h, ok := n.handlers.get(m.Func)
+	switch {
+	case m.BadArgs != "":
+		n.refuse(m.ID, src, &RemoteError{Type: "TypeError", Message: m.BadArgs})
+	case !ok && m.Func == legacy.PingFunc:
+		n.sendTo(src, legacy.AppendResponse(nil, m.ID, pong(time.Now())))
+	case !ok:
+		n.refuse(m.ID, src, &RemoteError{Type: "RemoteError", Message: fmt.Sprintf("No function '%s' registered", m.Func)})
+	case !n.gate.Enter(src):
+		n.refuse(m.ID, src, &RemoteError{Type: "Overloaded", Message: "too many calls are running on " + n.name})
+	default:
+		id := bytes.Clone(m.ID)
+		req := Payload{Codec: JSON, Bytes: joinArguments(m.Args, m.Kwargs)}
+		caller := Caller{Name: m.Src, Named: m.HasSrc, Addr: src, Peer: p}
+		n.spawn(func() {
+			defer n.gate.Leave(src)
+			n.serve(h, id, req, caller)
+		})
+	}
+}
+
+// joinArguments makes a request payload. It copies.
+func joinArguments(args, kwargs []byte) []byte {
+	if len(kwargs) <= len("{}") {
+		kwargs = nil
+	}
+	return append(bytes.Clone(args), kwargs...)
+}
+
+// serve runs a handler and sends its answer.
+func (n *Node) serve(h RawHandler, id []byte, req Payload, caller Caller) {
+	result, err := n.run(h, req, caller)
+	if err == nil {
+		result, err = checkedJSON(result)
+	}
+	if err != nil {
+		n.refuse(id, caller.Addr, asRemote(err))
+		return
+	}
+	n.sendTo(caller.Addr, legacy.AppendResponse(nil, id, result.Bytes))
+}
+
+// run calls h and makes an error of a panic: a bug in one handler is no reason to
+// end the node.
+func (n *Node) run(h RawHandler, req Payload, caller Caller) (result Payload, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			n.log.Error("handler panicked", "caller", caller.Name, "panic", r, "stack", string(debug.Stack()))
+			err = &RemoteError{Type: "Panic", Message: fmt.Sprint(r)}
+		}
+	}()
+	return h(context.WithValue(n.ctx, callerKey{}, caller), req)
+}
+
+// checkedJSON converts p for the wire, on which nothing but valid JSON may go.
+func checkedJSON(p Payload) (Payload, error) {
+	if len(p.Bytes) == 0 {
+		return Payload{Codec: JSON}, nil
+	}
+	if p.Codec == JSON {
+		return p, legacy.Valid(p.Bytes)
+	}
+	return p.Convert(JSON)
+}
+
+// refuse answers with an error.
+func (n *Node) refuse(id []byte, to netip.AddrPort, e *RemoteError) {
+	n.sendTo(to, legacy.AppendError(nil, id, e.Type, e.Message))
+}
+
+// asRemote chooses what the caller sees of a handler's error.
+func asRemote(err error) *RemoteError {
+	if r, ok := errors.AsType[*RemoteError](err); ok {
+		return r
+	}
+	if _, ok := errors.AsType[*legacy.NotEncodableError](err); ok {
+		return &RemoteError{Type: "TypeError", Message: rootCause(err).Error()}
+	}
+	return &RemoteError{Type: "Error", Message: err.Error()}
+}
+
+// rootCause is the error without what this package put around it.
+func rootCause(err error) error {
+	for {
+		e, ok := err.(*Error)
+		if !ok || e.Err == nil {
+			return err
+		}
+		err = e.Err
+	}
+}
+
+// pong is the result of a ping, as 1.x sends it.
+func pong(now time.Time) []byte {
+	return fmt.Appendf(nil, `{"ok": true, "time": %.6f}`, float64(now.UnixMicro())/1e6)
+}
+
+// sendTo answers. There is nobody to tell of an error, and who does not get the
+// answer will time out.
+func (n *Node) sendTo(to netip.AddrPort, b []byte) {
+	if b == nil {
+		return // not even an error fits: the request's id is longer than a datagram
+	}
+	if err := n.send(b, to); err != nil && !errors.Is(err, net.ErrClosed) {
+		n.complain("cannot answer", to, err)
+	}
+}
+
+func (n *Node) send(b []byte, to netip.AddrPort) error {
+	_, err := n.conn.WriteToUDPAddrPort(b, to)
+	return err
+}
