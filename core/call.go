@@ -210,4 +210,3 @@ func callAll[T any](ctx context.Context, n *Node, call func(context.Context, *Pe
 		}
 	}
 }
-

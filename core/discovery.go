@@ -7,7 +7,7 @@ import (
 
 	"github.com/peerlink/peerlink/core/internal/disco"
 	"github.com/peerlink/peerlink/core/internal/disco/mdns"
-//Z	"github.com/peerlink/peerlink/core/internal/disco/zeroconf"
+	"github.com/peerlink/peerlink/core/internal/disco/zeroconf"
 	"github.com/peerlink/peerlink/core/internal/netio"
 )
 
@@ -38,7 +38,7 @@ func MDNS() Discovery { return mdns.New() }
 
 // Zeroconf is multicast DNS by the library grandcat/zeroconf. It finds peers as
 // MDNS does, but notices late that they changed or went.
-//Zfunc Zeroconf() Discovery { return zeroconf.New() }
+func Zeroconf() Discovery { return zeroconf.New() }
 
 // An Interface is one network interface with its addresses.
 type Interface = netio.Interface

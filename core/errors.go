@@ -68,18 +68,14 @@ type Error struct {
 	Err  error  // the cause; may be nil
 }
 
-// Error returns, for example, "call add on Phone1: timed out".
+// Error returns, for example, "peer Phone1: call add: timed out".
 func (e *Error) Error() string {
 	var b strings.Builder
-	b.WriteString(e.Op)
 	if e.Peer != "" {
-		if b.Len() > 0 {
-			b.WriteString(" on ")
-		}
-		b.WriteString(e.Peer)
+		b.WriteString("peer " + e.Peer + ": ")
 	}
-	if b.Len() > 0 {
-		b.WriteString(": ")
+	if e.Op != "" {
+		b.WriteString(e.Op + ": ")
 	}
 	if e.Err != nil && !isGeneric(e.Err) {
 		b.WriteString(e.Err.Error())

@@ -248,3 +248,5 @@ func TestCloseFailsWhatIsPending(t *testing.T) {
 		t.Errorf("call after close: %v", err)
 	}
 }
+
+func netAddr(port uint16) string { return net.JoinHostPort("127.0.0.1", fmt.Sprint(port)) }

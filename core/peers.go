@@ -2,9 +2,12 @@ package peerlink
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"net/netip"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -148,11 +151,11 @@ func (n *Node) Peer(name string) (*Peer, error) {
 	found := n.peers.table.Lookup(name)
 	switch len(found) {
 	case 0:
-		return nil, &Error{Code: CodePeerNotFound, Op: "find peer", Peer: name}
+		return nil, &Error{Code: CodePeerNotFound, Op: "find", Peer: name}
 	case 1:
 		return n.peers.peer(found[0]), nil
 	default:
-		return nil, &Error{Code: CodeAmbiguous, Op: "find peer", Peer: name,
+		return nil, &Error{Code: CodeAmbiguous, Op: "find", Peer: name,
 			Err: fmt.Errorf("%d nodes answer to it, at %v and %v", len(found), found[0].Addr, found[1].Addr)}
 	}
 }
@@ -212,4 +215,31 @@ func (n *Node) WaitPeers(ctx context.Context, count int) error {
 	default:
 		return &Error{Code: CodeClosed, Op: "wait for peers", Err: ErrClosed.Err}
 	}
+}
+
+// WaitPeer returns the peer that holds name as soon as it is up; see Peer for what
+// a name means.
+func (n *Node) WaitPeer(ctx context.Context, name string) (*Peer, error) {
+	for range n.Events(ctx) {
+		if p, err := n.Peer(name); !errors.Is(err, ErrPeerNotFound) {
+			return p, err
+		}
+	}
+	p, err := n.Peer(name) // AddPeer may have named it, or a closed node know it
+	if err == nil || !errors.Is(err, ErrPeerNotFound) || ctx.Err() == nil {
+		return p, err
+	}
+	return nil, &Error{Code: CodePeerNotFound, Op: "wait", Peer: name, Err: fmt.Errorf("not found in time; up: %s", n.names())}
+}
+
+// names lists who is up, for an error text.
+func (n *Node) names() string {
+	var names []string
+	for p := range n.Peers() {
+		names = append(names, strconv.Quote(p.Name()))
+	}
+	if len(names) == 0 {
+		return "nobody"
+	}
+	return strings.Join(names, ", ")
 }

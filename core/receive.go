@@ -92,12 +92,12 @@ func (n *Node) receiveReply(m legacy.Message, now time.Time, p *Peer) {
 func (n *Node) receiveRequest(m legacy.Message, src netip.AddrPort, p *Peer) {
 	h, ok := n.handlers.get(m.Func)
 	switch {
-	case m.BadArgs != "":
-		n.refuse(m.ID, src, &RemoteError{Type: "TypeError", Message: m.BadArgs})
 	case !ok && m.Func == legacy.PingFunc:
 		n.sendTo(src, legacy.AppendResponse(nil, m.ID, pong(time.Now())))
 	case !ok:
 		n.refuse(m.ID, src, &RemoteError{Type: "RemoteError", Message: fmt.Sprintf("No function '%s' registered", m.Func)})
+	case m.BadArgs != "":
+		n.refuse(m.ID, src, &RemoteError{Type: "TypeError", Message: m.BadArgs})
 	case !n.gate.Enter(src):
 		n.refuse(m.ID, src, &RemoteError{Type: "Overloaded", Message: "too many calls are running on " + n.name})
 	default:

@@ -153,9 +153,8 @@ func FuzzUnmarshal(f *testing.F) {
 		if Unmarshal(b, &v) != nil {
 			return
 		}
-		if _, err := Marshal(v); err != nil {
-			t.Fatalf("%x: %#v: %v", b, v, err)
-		}
+		// May fail, as for a time tag beyond the year 9999; must not panic.
+		_, _ = Marshal(v)
 	})
 }
 

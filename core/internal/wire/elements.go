@@ -2,8 +2,8 @@ package wire
 
 import "github.com/fxamacker/cbor/v2"
 
-// Elements returns the items of the array b, undecoded. They alias b. An empty b
-// is an empty array.
+// Elements returns the items of the array b, undecoded. An empty b is an empty
+// array.
 func Elements(b []byte) ([][]byte, error) {
 	if len(b) == 0 {
 		return nil, nil

@@ -31,6 +31,7 @@ const (
 	suspectGrace = 2500 * time.Millisecond
 	ifaceGrace   = 5 * time.Second // an interface that went may come back
 	unresolved   = 10 * time.Second
+	sweepGap     = 50 * time.Millisecond
 	noRefresh    = 4 // record.asked: not asked for any more
 )
 
@@ -50,7 +51,7 @@ type record struct {
 	expires time.Time
 	ttl     time.Duration
 	asked   int           // refresh queries sent, at 80, 85, 90 and 95 % of the TTL
-	jitter  time.Duration // 0 to 2 % of the TTL, §5.2
+	jitter  time.Duration // 0 to 2 % of the TTL (§5.2), 2 to 4 % for an address
 	msg     uint64        // the message that brought it last
 	bye     bool          // it expires because of a goodbye
 }
@@ -108,6 +109,7 @@ type cache struct {
 	moved     map[string]bool    // hosts whose instances are to be looked at again
 	msg       uint64
 	next      time.Time // nothing is due before
+	swept     time.Time
 }
 
 func newCache(typ string) *cache {
@@ -190,6 +192,9 @@ func (c *cache) put(it item, from origin, now time.Time) {
 	r.from, r.at, r.ttl, r.expires = from, now, it.ttl, now.Add(it.ttl)
 	r.asked, r.bye, r.msg = 0, false, c.msg
 	r.jitter = rand.N(it.ttl/50 + 1)
+	if it.data.addr.IsValid() {
+		r.jitter += it.ttl / 50 // the answer for the SRV record brings it
+	}
 	c.dueBy(r.due())
 }
 
@@ -228,6 +233,7 @@ func (c *cache) meet(it item, from origin, now time.Time) {
 	if !ok {
 		return
 	}
+	c.dueBy(now.Add(unresolved))
 	c.instances[key] = &instance{full: it.data.name, name: name, src: from.src, since: now}
 	tally(c.owned, from.src, +1)
 }
@@ -381,7 +387,11 @@ func (c *cache) sweep(now time.Time) []question {
 	if c.next.IsZero() || now.Before(c.next) {
 		return nil
 	}
-	c.next = time.Time{}
+	if now.Sub(c.swept) < sweepGap {
+		c.next = c.swept.Add(sweepGap)
+		return nil
+	}
+	c.next, c.swept = time.Time{}, now
 	var qs []question
 	for key, i := range c.instances {
 		qs = append(qs, c.sweepInstance(key, i, now)...)

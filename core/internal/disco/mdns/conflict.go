@@ -21,9 +21,9 @@ const (
 	rivalProbe     = 2 * time.Second
 	defenceGap     = 250 * time.Millisecond
 	maxRivals      = 16
-	conflictWindow = 10 * time.Second // §8.1: after 15 conflicts within it …
+	conflictWindow = time.Minute // after so many conflicts within it …
 	conflictLimit  = 15
-	conflictPause  = 5 * time.Second // … wait so long before each further try
+	conflictPause  = 5 * time.Second // … wait so long before each further try (§8.1)
 	maxNumber      = 1000
 )
 
@@ -35,6 +35,9 @@ type rival struct {
 
 // checkConflict looks for another live owner of our name.
 func (e *engine) checkConflict(items []item, i *iface, now time.Time) {
+	if now.Before(e.pub.quiet) {
+		return
+	}
 	for _, it := range items {
 		if it.data.typ != dns.TypeSRV || it.ttl == 0 || !e.foreign(it.owner, it.data.name) {
 			continue
@@ -61,6 +64,9 @@ func (e *engine) beaten(d rdata, now time.Time) bool {
 
 // checkProbe looks for somebody who tries to take our name while we do.
 func (e *engine) checkProbe(m *dns.Msg, i *iface, now time.Time) {
+	if now.Before(e.pub.quiet) {
+		return
+	}
 	for _, rr := range m.Ns {
 		srv, ok := rr.(*dns.SRV)
 		if !ok || !e.foreign(srv.Hdr.Name, srv.Target) {

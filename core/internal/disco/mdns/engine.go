@@ -39,6 +39,8 @@ type engine struct {
 
 	queryAt    time.Time // next question for the type
 	queryPause time.Duration
+	stale      []question // to ask for again
+	refreshAt  time.Time
 	missing    map[string]bool // instances that lack a record
 	missingAt  time.Time
 }
@@ -113,9 +115,18 @@ func (e *engine) networkChanged(now time.Time) { e.scan(true, now) }
 
 // expire asks again for what gets old and reports what is gone.
 func (e *engine) expire(now time.Time) time.Time {
-	e.ask(e.cache.sweep(now), now)
+	e.stale = append(e.stale, e.cache.sweep(now)...)
 	e.report(now)
-	return e.cache.next
+	next := e.cache.next
+	if len(e.stale) == 0 {
+		return next
+	}
+	if now.Before(e.refreshAt) {
+		return earlier(next, e.refreshAt)
+	}
+	e.ask(e.stale, now)
+	e.stale, e.refreshAt = nil, now.Add(refreshGap)
+	return next
 }
 
 // send multicasts what makeMsg returns on every interface, over both families.

@@ -18,13 +18,14 @@ type step struct {
 	do    func(*engine, *iface, time.Time)
 }
 
-// The first plan announces at once and probes beside it (§8.1, §8.3): to be seen
-// a second earlier is worth a rename in the rare case of a conflict. The probe
-// goes first, so that another newcomer of this name knows what we are.
+// The first plan announces before the probes are through (§8.1, §8.3): to be seen
+// most of a second earlier is worth a rename in the rare case of a conflict. The
+// first probe has just time enough to be answered by an owner on the same link,
+// whose records we would otherwise push out of everybody's cache.
 var (
 	firstPlan = []step{
 		{0, (*engine).probe},
-		{0, (*engine).announce},
+		{25 * time.Millisecond, (*engine).announce},
 		{250 * time.Millisecond, (*engine).probe},
 		{500 * time.Millisecond, (*engine).probe},
 		{750 * time.Millisecond, func(_ *engine, i *iface, _ time.Time) { i.settled = true }},

@@ -2,17 +2,18 @@ package mdns
 
 import (
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/miekg/dns"
 )
 
 const (
-	firstQuery  = 20 * time.Millisecond // and up to as much later
-	queryStart  = time.Second
-	queryMax    = 60 * time.Second
-	maxKnown    = 1200 // bytes of known answers in one message
-	maxQuestion = 20   // questions in one message
+	firstQuery = 20 * time.Millisecond // and up to as much later
+	queryStart = time.Second
+	queryMax   = 60 * time.Second
+	refreshGap = 250 * time.Millisecond // between two rounds of refreshing
+	maxQuery   = 1200                   // bytes of questions or answers in a query, about
 )
 
 // What an instance lacks is asked for maxAsks times, askEvery apart, of at most
@@ -20,8 +21,8 @@ const (
 const (
 	maxAsks  = 3
 	askEvery = time.Second
-	askBatch = 8
-	askPause = 50 * time.Millisecond
+	askBatch = 24
+	askPause = 100 * time.Millisecond
 )
 
 // askSoon starts the series of questions for the type over.
@@ -45,15 +46,17 @@ func (e *engine) browse(now time.Time) time.Time {
 func (e *engine) ask(qs []question, now time.Time) {
 	done := map[question]bool{}
 	var batch []dns.Question
+	size := 0
 	for _, q := range qs {
 		if done[q] {
 			continue
 		}
 		done[q] = true
 		batch = append(batch, dns.Question{Name: q.name, Qtype: q.typ, Qclass: dns.ClassINET})
-		if len(batch) == maxQuestion {
+		size += 6 + len(strings.TrimSuffix(q.name, e.typ)) // the type is compressed
+		if size > maxQuery {
 			e.sendQuery(batch, now)
-			batch = nil
+			batch, size = nil, 0
 		}
 	}
 	if len(batch) > 0 {
@@ -85,7 +88,7 @@ func (e *engine) addKnown(m *dns.Msg, i *iface, now time.Time) *dns.Msg {
 			if r.from.ifx != i.Index || r.bye || left <= r.ttl/2 {
 				continue
 			}
-			if size > maxKnown {
+			if size > maxQuery {
 				m.Truncated = true
 				e.multicast(i, m)
 				m, size = &dns.Msg{}, 0

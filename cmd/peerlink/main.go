@@ -1,0 +1,87 @@
+// Command peerlink looks around on the network, calls functions of nodes and
+// serves a few for demonstration.
+//
+// Exit codes: 0 success, 1 the network or a peer said no, 2 the command line is
+// wrong.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	peerlink "github.com/peerlink/peerlink/core"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], output{stdout: os.Stdout, stderr: os.Stderr})
+	stop()
+	os.Exit(code)
+}
+
+// run is main without the process: it returns the exit code.
+func run(ctx context.Context, args []string, out output) int {
+	a := &app{out: out}
+	root := a.command()
+	root.SetArgs(args)
+	root.SetOut(out.stdout)
+	root.SetErr(out.stderr)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return 0
+	}
+	if failed, ok := errors.AsType[*failure](err); ok {
+		a.out.fail(failed.err)
+		return 1
+	}
+	fmt.Fprintf(out.stderr, "peerlink: %v\nTry 'peerlink help'.\n", err)
+	return 2
+}
+
+// failure is an error of the work, in contrast to one of the command line.
+type failure struct{ err error }
+
+func (f *failure) Error() string { return f.err.Error() }
+
+// app is what all commands share.
+type app struct {
+	out     output
+	name    string
+	logging bool
+}
+
+func (a *app) command() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "peerlink",
+		Short:         "Find the nodes of this network, and call their functions",
+		Version:       peerlink.Version,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return cmd.Help()
+		},
+	}
+	flags := root.PersistentFlags()
+	flags.StringVar(&a.name, "name", "", "name of this node (default: a new one for each run)")
+	flags.BoolVar(&a.out.json, "json", false, "print JSON")
+	flags.BoolVar(&a.logging, "log", false, "print what the node does to standard error")
+	root.AddCommand(a.discoverCommand(), a.pingCommand(), a.callCommand(), a.serveCommand())
+	return root
+}
+
+// work makes a cobra function of one whose errors are failures.
+func work(f func(ctx context.Context, args []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := f(cmd.Context(), args); err != nil {
+			return &failure{err}
+		}
+		return nil
+	}
+}
