@@ -84,6 +84,9 @@ func (p *Peer) call(ctx context.Context, fn string, req Payload) (Payload, error
 	fail := func(code Code, err error) (Payload, error) {
 		return Payload{}, &Error{Code: code, Op: "call " + fn, Peer: p.Name(), Err: err}
 	}
+	if state := p.state.Load(); !state.Up && !state.Static {
+		return fail(CodePeerNotFound, nil)
+	}
 	if _, ok := ctx.Deadline(); !ok {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, DefaultTimeout)
@@ -107,6 +110,7 @@ func (p *Peer) call(ctx context.Context, fn string, req Payload) (Payload, error
 	}
 	select {
 	case r := <-waiting.Done:
+		p.noteHeard(r.at, r.from)
 		if r.err != nil {
 			return fail(CodeRemote, &RemoteError{Type: r.err.Type, Message: r.err.Message})
 		}

@@ -3,7 +3,6 @@ package peerlink
 import (
 	"context"
 	"net/netip"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -24,17 +23,12 @@ type Peer struct {
 	heard   atomic.Int64               // when something last came from it, ns since epoch
 	suspect atomic.Bool                // it missed a ping: take any address it answers from
 	asked   limit.Line                 // how often discovery is asked for it
-	ping    ping
 
-	live      link.Liveness // these two are tend's alone
+	// These are tend's alone.
+	live      link.Liveness
 	lastHeard time.Time
-}
-
-// ping is the one that is under way.
-type ping struct {
-	mu   sync.Mutex
-	id   [rpc.IDLen]byte
-	sent time.Time
+	ping      *rpc.Call[reply] // under way, or nil
+	pingSent  time.Time
 }
 
 // epoch is what heard counts from: the monotonic clock has no zero of its own.
@@ -87,15 +81,16 @@ func (p *Peer) noteHeard(now time.Time, from netip.AddrPort) {
 	}
 }
 
-// sendPing asks all of addrs. Nobody waits for the answer: that it comes is noted
-// like any other datagram.
+// sendPing asks all of addrs. The answer is taken by takePong.
 func (p *Peer) sendPing(now time.Time, addrs []netip.AddrPort) {
-	id := p.node.pending.NewID()
-	p.ping.mu.Lock()
-	p.ping.id, p.ping.sent = id, now
-	p.ping.mu.Unlock()
+	p.forgetPing()
+	call, err := p.node.pending.Add()
+	if err != nil {
+		return // too many calls wait: the next ping may find room
+	}
+	p.ping, p.pingSent = call, now
 	b, err := legacy.AppendRequest(nil, legacy.Call{
-		ID: string(id[:]), Src: p.node.name, Dst: p.Name(), Func: legacy.PingFunc,
+		ID: string(call.ID[:]), Src: p.node.name, Dst: p.Name(), Func: legacy.PingFunc,
 	})
 	if err != nil {
 		return // names are too short for that
@@ -105,13 +100,24 @@ func (p *Peer) sendPing(now time.Time, addrs []netip.AddrPort) {
 	}
 }
 
-// notePong takes the answer to sendPing and reports whether it was one.
-func (p *Peer) notePong(now time.Time, id []byte) bool {
-	p.ping.mu.Lock()
-	defer p.ping.mu.Unlock()
-	if string(id) != string(p.ping.id[:]) {
-		return false
+// takePong looks for the answer to the last ping. It counts from wherever it came:
+// a peer with several addresses may answer from another than was asked.
+func (p *Peer) takePong() {
+	if p.ping == nil {
+		return
 	}
-	p.rtt.Store(int64(now.Sub(p.ping.sent)))
-	return true
+	select {
+	case r := <-p.ping.Done:
+		p.rtt.Store(int64(r.at.Sub(p.pingSent)))
+		p.noteHeard(r.at, r.from)
+		p.ping = nil
+	default:
+	}
+}
+
+func (p *Peer) forgetPing() {
+	if p.ping != nil {
+		p.node.pending.Remove(p.ping)
+		p.ping = nil
+	}
 }

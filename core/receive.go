@@ -21,6 +21,8 @@ const maxDatagram = 65535
 type reply struct {
 	result []byte // JSON
 	err    *legacy.RemoteError
+	at     time.Time
+	from   netip.AddrPort
 }
 
 // read takes datagrams off the socket until it is closed.
@@ -60,8 +62,8 @@ func (n *Node) receive(b []byte, src netip.AddrPort) {
 		n.complain("bad datagram", src, err)
 		return
 	}
-	p := n.peers.at(src)
 	now := time.Now()
+	p := n.peers.at(src)
 	if p != nil {
 		p.noteHeard(now, src)
 	}
@@ -69,7 +71,8 @@ func (n *Node) receive(b []byte, src netip.AddrPort) {
 	case legacy.Request:
 		n.receiveRequest(m, src, p)
 	case legacy.Reply:
-		n.receiveReply(m, now, p)
+		// A late or repeated answer is nobody's; that is how it should be.
+		n.pending.Answer(bytes.Trim(m.ID, `"`), reply{bytes.Clone(m.Result), m.Error, now, src})
 	}
 }
 
@@ -78,15 +81,6 @@ func (n *Node) complain(what string, src netip.AddrPort, err error) {
 	if more, ok := n.badInput.Allow(time.Now()); ok {
 		n.log.Warn(what, "from", src, "err", err, "more", more)
 	}
-}
-
-func (n *Node) receiveReply(m legacy.Message, now time.Time, p *Peer) {
-	id := bytes.Trim(m.ID, `"`)
-	if p != nil && p.notePong(now, id) {
-		return
-	}
-	// A late or repeated answer is nobody's; that is how it should be.
-	n.pending.Answer(id, reply{result: bytes.Clone(m.Result), err: m.Error})
 }
 
 func (n *Node) receiveRequest(m legacy.Message, src netip.AddrPort, p *Peer) {
@@ -99,7 +93,7 @@ func (n *Node) receiveRequest(m legacy.Message, src netip.AddrPort, p *Peer) {
 	case m.BadArgs != "":
 		n.refuse(m.ID, src, &RemoteError{Type: "TypeError", Message: m.BadArgs})
 	case !n.gate.Enter(src):
-		n.refuse(m.ID, src, &RemoteError{Type: "Overloaded", Message: "too many calls are running on " + n.name})
+		n.refuse(m.ID, src, &RemoteError{Type: "Overloaded", Message: n.name + " is busy with other calls, or closing"})
 	default:
 		id := bytes.Clone(m.ID)
 		req := Payload{Codec: JSON, Bytes: joinArguments(m.Args, m.Kwargs)}

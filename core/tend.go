@@ -2,6 +2,7 @@ package peerlink
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/peerlink/peerlink/core/internal/disco"
@@ -21,6 +22,7 @@ func (n *Node) tend() {
 	tick := time.NewTicker(tendEvery)
 	defer tick.Stop()
 	lastBeat := time.Now()
+	var tended []*Peer
 	for {
 		select {
 		case <-n.done:
@@ -30,6 +32,7 @@ func (n *Node) tend() {
 			for _, p := range peers {
 				n.tendPeer(p, now)
 			}
+			tended = forgetPings(tended, peers)
 			if now.Sub(lastBeat) >= beatEvery && anyLegacy(peers) {
 				n.heartbeat()
 				lastBeat = now
@@ -38,8 +41,22 @@ func (n *Node) tend() {
 	}
 }
 
+// forgetPings drops the pings to peers that are not listed any more.
+func forgetPings(before, now []*Peer) []*Peer {
+	if slices.Equal(before, now) { // nearly always
+		return now
+	}
+	for _, p := range before {
+		if !slices.Contains(now, p) {
+			p.forgetPing()
+		}
+	}
+	return now
+}
+
 // tendPeer does what is due for one peer.
 func (n *Node) tendPeer(p *Peer, now time.Time) {
+	p.takePong()
 	if heard := epoch.Add(time.Duration(p.heard.Load())); heard.After(p.lastHeard) {
 		p.lastHeard = heard
 		p.live.Heard(heard)

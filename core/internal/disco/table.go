@@ -256,21 +256,24 @@ func (t *Table) Silent(key uint32) []Change {
 	return nil
 }
 
-// Heard says that the peer answered from addr, one of its addresses.
+// Heard says that the peer answered, from addr. If that is one of the addresses it
+// is known by, it becomes the one in use.
 func (t *Table) Heard(key uint32, addr netip.AddrPort) []Change {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	e := t.entries[key]
-	if e == nil || !slices.Contains(e.Addrs, addr) {
+	if e == nil {
 		return nil
 	}
 	old := e.Peer
-	e.Addr = addr
+	if slices.Contains(e.Addrs, addr) {
+		e.Addr = addr
+	}
 	if !e.Up {
 		e.Up = true
 		return []Change{{Kind: Up, Peer: e.Peer}}
 	}
-	if old.Addr == addr {
+	if old.Addr == e.Addr {
 		return nil
 	}
 	return []Change{{Kind: Moved, Peer: e.Peer, Old: old}}

@@ -103,7 +103,9 @@ func TestTableTellsChanges(t *testing.T) {
 			{"silent", silent, "down A 10.0.0.1:5 expired"},
 			{"answers elsewhere", heard("10.0.0.2:5"), "up A 10.0.0.2:5"},
 			{"and back", heard("10.0.0.1:5"), "moved A 10.0.0.1:5"},
-			{"a stranger's address", heard("10.0.0.3:5"), ""},
+			{"from an address nobody announced", heard("10.0.0.3:5"), ""},
+			{"silent again", silent, "down A 10.0.0.1:5 expired"},
+			{"from there, too", heard("10.0.0.3:5"), "up A 10.0.0.1:5"},
 		},
 		"given by the application": {
 			{"added", add("A", "10.0.0.1:5"), "up A 10.0.0.1:5"},

@@ -53,13 +53,6 @@ func (p *Pending[R]) Add() (*Call[R], error) {
 	return c, nil
 }
 
-// NewID returns an ID for a datagram whose answer nobody waits for.
-func (p *Pending[R]) NewID() [IDLen]byte {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.newID()
-}
-
 // newID makes a version 4 UUID.
 func (p *Pending[R]) newID() (id [IDLen]byte) {
 	var b [16]byte

@@ -15,7 +15,11 @@ func TestIDsAreUUIDs(t *testing.T) {
 	shape := regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
 	seen := map[[IDLen]byte]bool{}
 	for range 1000 {
-		id := p.NewID()
+		c, err := p.Add()
+		if err != nil {
+			t.Fatal(err)
+		}
+		id := c.ID
 		if !shape.Match(id[:]) {
 			t.Fatalf("%s is no version 4 UUID", id)
 		}

@@ -48,7 +48,10 @@ func Run(t *testing.T, newBackend func() disco.Backend, o Options) {
 		{"CloseUnstarted", s.closeUnstarted},
 		{"Churn", s.churn},
 	} {
-		t.Run(c.name, c.test)
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel() // each test has a service type of its own
+			c.test(t)
+		})
 	}
 }
 

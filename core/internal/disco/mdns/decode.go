@@ -127,7 +127,7 @@ func (it *item) setSRV(x *dns.SRV, typ string) bool {
 	it.data.name, it.data.port = x.Target, x.Port
 	it.data.prio = uint32(x.Priority)<<16 | uint32(x.Weight)
 	_, ok := dnsname.Instance(x.Hdr.Name, typ)
-	return ok
+	return ok && strings.Trim(x.Target, ".") != "" // RFC 2782: "." is no service; empty is no data
 }
 
 func (it *item) setTXT(x *dns.TXT, typ string) bool {

@@ -191,6 +191,7 @@ func TestItems(t *testing.T) {
 		{`_t._tcp.local. 120 IN PTR \255\254._t._tcp.local.`, false}, // not UTF-8
 		{`a._t._tcp.local. 120 IN SRV 0 0 5 h.local.`, true},
 		{`a._u._tcp.local. 120 IN SRV 0 0 5 h.local.`, false},
+		{`a._t._tcp.local. 120 IN SRV 0 0 5 .`, false},
 		{`a._t._tcp.local. 120 IN TXT "x=1"`, true},
 		{`a._t._tcp.local. 120 CH TXT "x=1"`, false},
 		{`h.local. 120 IN A 10.0.0.1`, true},

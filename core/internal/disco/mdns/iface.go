@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/peerlink/peerlink/core/internal/netio"
@@ -201,7 +202,7 @@ func (e *engine) arrival(p packet) *iface {
 	for _, i := range e.ifs {
 		switch {
 		case src.Zone() != "":
-			if src.Zone() == i.Name {
+			if src.Zone() == i.Name || src.Zone() == strconv.Itoa(i.Index) {
 				return i
 			}
 		case i.loopback() != src.IsLoopback():

@@ -22,6 +22,7 @@ type loop struct {
 	eng   *engine
 	mail  mail
 	conns [2]*conn // by family; nil where it could not be opened
+	mute  [2]bool  // the failure has been logged
 	in    chan packet
 	dead  chan *conn
 	quit  chan struct{}
@@ -50,10 +51,13 @@ func newLoop(env disco.Env, self disco.Service, sink disco.Sink) (*loop, error) 
 func (l *loop) open(f family) error {
 	c, err := listen(f)
 	if err != nil {
-		l.log.Debug("mdns socket", "family", f, "err", err)
+		if !l.mute[f] { // it is tried every 2 s
+			l.mute[f] = true
+			l.log.Debug("no mDNS socket", "family", f, "err", err)
+		}
 		return err
 	}
-	l.conns[f] = c
+	l.conns[f], l.mute[f] = c, false
 	l.wg.Go(func() { c.serve(l.in, l.dead, l.quit) })
 	return nil
 }

@@ -159,7 +159,7 @@ func TestManyKnownAnswers(t *testing.T) {
 func TestSendManyKnownAnswers(t *testing.T) {
 	s := newSim(t)
 	a := s.add(s.service("A", "pl-a", 1), ethernet(2, "lan", "10.0.0.1/24"))
-	s.run(time.Second)
+	s.run(1500 * time.Millisecond)
 	for k := range 200 {
 		name := fmt.Sprintf("%050d", k)
 		a.receive(packet{msg: announcement(name, 5), src: netip.MustParseAddrPort("10.0.0.9:5353"), ifx: 2, group: true}, s.now)

@@ -90,6 +90,7 @@ func (b *backend) Start(env disco.Env, self disco.Service, sink disco.Sink) erro
 	b.started = true
 	b.env, b.self, b.sink, b.txt = env, self, sink, slices.Clone(self.TXT)
 	go b.run()
+	b.wake()
 	return nil
 }
 
@@ -134,8 +135,6 @@ func (b *backend) run() {
 	defer b.unregister(true)
 	round := time.NewTicker(roundEvery)
 	defer round.Stop()
-	retry := time.NewTimer(0) // an early first look at the interfaces
-	defer retry.Stop()
 	for {
 		select {
 		case <-b.quit:
@@ -151,14 +150,8 @@ func (b *backend) run() {
 			if b.scan() {
 				b.browse(ctx)
 			}
-		case <-retry.C:
-			if b.scan() {
-				b.browse(ctx)
-			}
 		}
-		if wait := b.register(); wait > 0 {
-			retry.Reset(wait)
-		}
+		b.register()
 	}
 }
 
@@ -189,31 +182,26 @@ func same(a, b netio.Interface) bool {
 	return a.Index == b.Index && a.Flags == b.Flags && slices.Equal(a.Addrs, b.Addrs)
 }
 
-// register makes what is registered what should be. It returns how long to wait
-// when the last registration is too fresh.
-func (b *backend) register() (wait time.Duration) {
+// register makes what is registered what should be; if the last registration is
+// too fresh the next round will do it.
+func (b *backend) register() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if !b.stale || b.self.Hidden {
-		return 0
+	if !b.stale || b.self.Hidden || time.Since(b.registered) < registerGap {
+		return
 	}
-	if wait = time.Until(b.registered.Add(registerGap)); wait > 0 {
-		return wait
-	}
-	b.stale = false
 	b.unregister(false)
 	ips := addresses(b.ifs)
 	if len(ips) == 0 { // the library would take that for "all interfaces"
-		return 0
+		return
 	}
 	server, err := zeroconf.RegisterProxy(escape(b.self.Instance), b.self.Type, domain, int(b.self.Port),
 		dnsname.Escape(b.self.Host), ips, dnsname.Texts(b.txt), netInterfaces(b.ifs))
 	if err != nil {
-		b.env.Log.Warn("not announced", "err", err)
-		return 0
+		b.env.Log.Debug("not announced yet", "err", err)
+		return
 	}
-	b.server, b.registered = server, time.Now()
-	return 0
+	b.server, b.registered, b.stale = server, time.Now(), false
 }
 
 // unregister says goodbye; with wait it lets the library's announcer end.
@@ -244,18 +232,13 @@ func (b *backend) browse(ctx context.Context) {
 		_ = r.Browse(ctx, b.self.Type, domain, found) // if it fails it closes found
 		b.rounds.Go(func() {
 			defer cancel()
-			b.forward(found)
+			for e := range found { // to the end, or the library would hang
+				select {
+				case b.hits <- e:
+				case <-b.quit:
+				}
+			}
 		})
-	}
-}
-
-// forward must read until found is closed, or the library would hang.
-func (b *backend) forward(found <-chan *zeroconf.ServiceEntry) {
-	for e := range found {
-		select {
-		case b.hits <- e:
-		case <-b.quit:
-		}
 	}
 }
 
