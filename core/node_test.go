@@ -97,7 +97,7 @@ func TestTwoNodesFindEachOtherAndCall(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		new  func() Discovery
-	}{{"mdns", MDNS}} {
+	}{{"mdns", MDNS}, {"zeroconf", Zeroconf}} {
 		t.Run(tt.name, func(t *testing.T) {
 			one := start(t, Config{Name: "Phone1", Discovery: []Discovery{tt.new()}})
 			handle(t, one, "add", func(a, b int) int { return a + b })
