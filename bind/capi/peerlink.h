@@ -85,7 +85,7 @@ typedef enum pl_status {
 	PL_E_UNSUPPORTED = -16,     /* not in this build, or not with this peer */
 	PL_E_NAME_CONFLICT = -17,   /* the name is taken */
 	PL_E_HANDLE = -64,          /* no such node: never opened, or closed */
-	PL_E_STATE = -65,           /* not now: not started, started twice, or called from the wake function */
+	PL_E_STATE = -65,           /* not now: not started, or started twice */
 	PL_E_AGAIN = -66,           /* the outbound queue is full, or nothing yet: try again */
 	PL_E_BUSY = -67,            /* another thread is in pl_poll, pl_drain or pl_wait */
 	PL_E_FORKED = -68,          /* the node belongs to the parent process */
@@ -96,9 +96,9 @@ typedef enum pl_status {
 typedef enum pl_event_type {
 	PL_EV_NONE = 0,
 	PL_EV_STARTED = 1,
-	PL_EV_STOPPED = 2,
+	PL_EV_STOPPED = 2,       /* no peer is up any more; calls have had their PL_EV_REPLY before */
 	PL_EV_LOG = 3,           /* aux: pl_log_level; data: one line of text */
-	PL_EV_DROPPED = 4,       /* id: how many events were lost since, because nobody took them */
+	PL_EV_DROPPED = 4,       /* id: how many log lines and calls of peers were lost, because nobody took them */
 
 	PL_EV_PEER_UP = 16,      /* peer, name; data: "address:port" */
 	PL_EV_PEER_MOVED = 17,   /* the same node at a new address; as PEER_UP */
@@ -145,8 +145,8 @@ typedef struct pl_config {
 	uint32_t codec;          /* pl_codec: what payloads are given and taken in; default PL_JSON */
 	uint16_t udp_port;       /* 0: derived from the name as in 1.x if free, else any */
 	uint16_t tcp_port;       /* as udp_port */
-	uint32_t inbound_bytes;  /* memory for events not yet taken, a power of two; default 1 MiB */
-	uint32_t outbound_bytes; /* memory for calls and replies not yet sent, a power of two; default 256 KiB */
+	uint32_t inbound_bytes;  /* memory for events not yet taken, a power of two from 4096; default 1 MiB */
+	uint32_t outbound_bytes; /* memory for calls and replies not yet sent, a power of two from 4096; default 256 KiB */
 	uint32_t log_level;      /* pl_log_level up to which PL_EV_LOG events come; default PL_LOG_OFF */
 } pl_config;
 
@@ -237,11 +237,12 @@ PL_API intptr_t    pl_wake_handle(pl_node n);
 /* ---- outbound ---------------------------------------------------------- */
 
 /* Calls fn on a peer, or on PL_PEER_ALL. The answer comes as PL_EV_REPLY with
- * user and *req. timeout_ms 0 is 5000. [C] */
+ * user and *req. timeout_ms 0 is 5000. No bytes of args are no arguments. [C] */
 PL_API int32_t     pl_call(pl_node n, pl_peer to, const char *fn, const void *args, uint32_t len, uint32_t timeout_ms, uint64_t user, pl_id *req);
 /* The reply event of req will say PL_E_CANCELED, unless it is already on its way. [C] */
 PL_API int32_t     pl_cancel(pl_node n, pl_id req);
-/* Answers a PL_EV_CALL. Each call wants exactly one answer; further ones are ignored. [C] */
+/* Answers a PL_EV_CALL. Each call wants exactly one answer; further ones are
+ * ignored. No bytes of result are null. [C] */
 PL_API int32_t     pl_reply(pl_node n, pl_id call, const void *result, uint32_t len);
 PL_API int32_t     pl_reply_error(pl_node n, pl_id call, const char *type, const char *message); /* [C] */
 /* Calls of fn become PL_EV_CALL events. Before or after pl_start. [Go] */
@@ -265,10 +266,11 @@ PL_API int32_t     pl_peer_list(pl_node n, pl_peer *out, uint32_t cap);
  * is 0), and returns after slice_ms at the latest (0: no slices) with
  * PL_E_AGAIN: call again with the same *req to wait on, or pl_cancel it. On
  * PL_OK, *out_len bytes of result are in out. PL_E_TOO_LARGE with *out_len
- * above cap: call again with the same *req and a larger buffer. On PL_E_REMOTE
- * pl_last_error is "Type: message". [Go] */
+ * above cap: call again with the same *req and a larger buffer. Anything else
+ * ends the call and sets *req to 0. On PL_E_REMOTE pl_last_error is
+ * "Type: message". [Go] */
 PL_API int32_t     pl_call_wait(pl_node n, pl_peer to, const char *fn, const void *args, uint32_t len, uint32_t timeout_ms, uint32_t slice_ms, pl_id *req, void *out, uint32_t cap, uint32_t *out_len);
-/* 1: at least count peers are up, 0: timeout. Blocks, but never enters Go. */
+/* 1: at least count peers are up, 0: timeout. Blocks, but never enters Go. The node is started. */
 PL_API int32_t     pl_wait_peers(pl_node n, uint32_t count, uint32_t timeout_ms);
 
 #ifdef __cplusplus

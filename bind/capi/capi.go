@@ -1,0 +1,198 @@
+// Command capi is the C interface of PeerLink, built as a C library (c-shared or
+// c-archive). peerlink.h is its contract.
+//
+// plq.c holds the functions that applications call, and both queues of a node;
+// most never enter Go. The others come in here, by plgo_*. The Go side of a node
+// fills the inbound queue (events.go) and the snapshot of the peers (peers.go),
+// empties the outbound queue (outbound.go), and has these goroutines:
+//
+//	pump     one a node      from plgo_open to plgo_close: outbound queue, spilled events
+//	forward  one a start     events of core to the application
+//	refresh  one a start     round-trip times to the snapshot
+//	call     one a pl_call   waits for the answer; ends with the core node
+//	slice    one a pl_call_wait that returns before its answer
+package main
+
+/*
+#cgo CFLAGS: -std=gnu11 -O2 -Wall -Wextra
+#cgo windows CFLAGS: -DPL_BUILD
+#cgo !windows LDFLAGS: -lpthread
+#cgo noescape plq_push
+#cgo nocallback plq_push
+#cgo noescape plq_out_drain
+#cgo nocallback plq_out_drain
+#cgo nocallback plq_out_arm
+#cgo nocallback plq_out_kick
+#cgo nocallback plq_next_id
+#cgo noescape plq_peer_put
+#cgo nocallback plq_peer_put
+#cgo nocallback plq_peer_drop
+#cgo noescape plq_set_error
+#cgo nocallback plq_set_error
+#include "plq.h"
+*/
+import "C"
+
+import (
+	"errors"
+	"fmt"
+	"runtime/cgo"
+	"runtime/debug"
+	"unsafe"
+
+	peerlink "github.com/peerlink/peerlink/core"
+)
+
+func main() {} // a C library has none, but the compiler wants it
+
+// These do not compile if C and Go disagree: on the version, on the numbers of the
+// error codes, on the codecs.
+var (
+	_ = map[bool]int{false: 0, C.PLQ_VERSION == peerlink.Version: 1}
+	_ = map[bool]int{false: 0, C.PL_E_INTERNAL == -int(peerlink.CodeInternal): 1}
+	_ = map[bool]int{false: 0, C.PL_E_NAME_CONFLICT == -int(peerlink.CodeNameConflict): 1}
+	_ = map[bool]int{false: 0, C.PL_JSON == int(peerlink.JSON) && C.PL_CBOR == int(peerlink.CBOR): 1}
+)
+
+// A statusError is one of the codes that exist only in C.
+type statusError struct {
+	status C.int32_t
+	text   string
+}
+
+func (e *statusError) Error() string { return e.text }
+
+// statusOf returns what C gets for err.
+func statusOf(err error) C.int32_t {
+	if e, ok := errors.AsType[*statusError](err); ok {
+		return e.status
+	}
+	return -C.int32_t(peerlink.CodeOf(err))
+}
+
+// textOf returns the text of err and, for an error of a remote handler, its type.
+// The operation and the peer are left out: the application knows them.
+func textOf(err error) (typ, text string) {
+	e, ok := errors.AsType[*peerlink.Error](err)
+	switch {
+	case !ok:
+		return "", err.Error()
+	case e.Code == peerlink.CodeRemote:
+		if r, ok := errors.AsType[*peerlink.RemoteError](err); ok {
+			return r.Type, r.Message
+		}
+	case e.Code == peerlink.CodeTimeout, e.Code == peerlink.CodeCanceled, e.Code == peerlink.CodeClosed:
+		return "", e.Code.String() // their causes, from package context and net, say less
+	}
+	if e.Err != nil {
+		return "", e.Err.Error()
+	}
+	return "", e.Code.String()
+}
+
+// fail sets the text of pl_last_error and returns the status.
+func fail(err error) C.int32_t {
+	typ, text := textOf(err)
+	if typ != "" {
+		text = typ + ": " + text
+	}
+	C.plq_set_error((*C.char)(unsafe.Pointer(unsafe.StringData(text))), C.size_t(len(text)))
+	return statusOf(err)
+}
+
+// result is fail, or PL_OK.
+func result(err error) C.int32_t {
+	if err != nil {
+		return fail(err)
+	}
+	return C.PL_OK
+}
+
+// guard makes PL_E_INTERNAL of a panic. It is deferred by every export.
+func guard(st *C.int32_t) {
+	if r := recover(); r != nil {
+		*st = fail(panicError(r))
+	}
+}
+
+func panicError(r any) error {
+	return &peerlink.Error{Code: peerlink.CodeInternal, Err: fmt.Errorf("%v\n%s", r, debug.Stack())}
+}
+
+func nodeOf(h C.uintptr_t) *node { return cgo.Handle(h).Value().(*node) }
+
+//export plgo_open
+func plgo_open(c *C.plq_node, cfg *C.pl_config, out *C.uintptr_t) (st C.int32_t) {
+	defer guard(&st)
+	n, err := newNode(c, cfg)
+	if err != nil {
+		return fail(err)
+	}
+	*out = C.uintptr_t(cgo.NewHandle(n))
+	return C.PL_OK
+}
+
+//export plgo_start
+func plgo_start(h C.uintptr_t) (st C.int32_t) {
+	defer guard(&st)
+	return result(nodeOf(h).start())
+}
+
+//export plgo_stop
+func plgo_stop(h C.uintptr_t, timeoutMS C.uint32_t) (st C.int32_t) {
+	defer guard(&st)
+	return result(nodeOf(h).stop(duration(timeoutMS)))
+}
+
+//export plgo_close
+func plgo_close(h C.uintptr_t) {
+	var st C.int32_t
+	defer guard(&st)
+	nodeOf(h).close()
+}
+
+//export plgo_free
+func plgo_free(h C.uintptr_t) {
+	var st C.int32_t
+	defer guard(&st)
+	cgo.Handle(h).Delete()
+}
+
+//export plgo_register
+func plgo_register(h C.uintptr_t, fn *C.char) (st C.int32_t) {
+	defer guard(&st)
+	return result(nodeOf(h).register(C.GoString(fn)))
+}
+
+//export plgo_unregister
+func plgo_unregister(h C.uintptr_t, fn *C.char) (st C.int32_t) {
+	defer guard(&st)
+	return result(nodeOf(h).unregister(C.GoString(fn)))
+}
+
+//export plgo_peer_add
+func plgo_peer_add(h C.uintptr_t, name, addr *C.char, udp, tcp C.uint16_t, out *C.uint32_t) (st C.int32_t) {
+	defer guard(&st)
+	id, err := nodeOf(h).addPeer(C.GoString(name), C.GoString(addr), uint16(udp), uint16(tcp))
+	*out = C.uint32_t(id)
+	return result(err)
+}
+
+//export plgo_call_wait
+func plgo_call_wait(h C.uintptr_t, to C.uint32_t, fn *C.char, args unsafe.Pointer, size, timeoutMS, sliceMS C.uint32_t,
+	req *C.uint64_t, out unsafe.Pointer, capacity C.uint32_t, outLen *C.uint32_t) (st C.int32_t) {
+	defer guard(&st)
+	n := nodeOf(h)
+	c := waitCall{id: (*uint64)(req), peer: uint32(to), slice: duration(sliceMS), room: int(capacity)}
+	if c.isNew() {
+		c.fn = C.GoString(fn)
+		c.req = n.request(C.GoBytes(args, C.int(size)))
+		c.timeout = callTimeout(timeoutMS)
+	}
+	b, err := n.callWait(c)
+	*outLen = C.uint32_t(len(b))
+	if err == nil {
+		copy(unsafe.Slice((*byte)(out), int(capacity)), b)
+	}
+	return result(err)
+}

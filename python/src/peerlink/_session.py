@@ -1,0 +1,353 @@
+"""A running node: one handle of the C library from open to close.
+
+A session knows nothing of the PeerLink object it belongs to, so that a
+forgotten PeerLink can be collected and its node closed.
+"""
+
+from __future__ import annotations
+
+import atexit
+import ctypes
+import logging
+import math
+import threading
+import time
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from ctypes import byref, c_uint32, c_uint64
+from dataclasses import dataclass
+from itertools import count
+from typing import Final
+
+from . import _lib
+from ._events import Pump, Record
+from ._handlers import Failure, Handlers
+from ._lib import StatusError
+from ._lifecycle import Announcer, Lifecycle
+from ._pool import WorkerPool
+
+logger = logging.getLogger("peerlink")
+
+WORKERS: Final = 16
+_BACKLOG: Final = 1024  # calls waiting for a worker; the core admits fewer
+_SLICE: Final = 0.1  # s, after which a wait looks for Ctrl-C
+_RETRY: Final = 0.001  # s, when the outbound queue is full
+_RETRY_REPLY: Final = 5.0  # s, for how long a reply is worth it
+_RESULT: Final = 16 << 10  # bytes of the result buffer that each thread keeps
+_TYPE_MAX: Final = 255  # bytes in the type of an error
+
+
+_live: weakref.WeakSet[Session] = weakref.WeakSet()
+_exiting = False
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to open a node."""
+
+    name: str
+    verbose: bool
+    discovery: bool
+    hidden: bool
+    interfaces: str | None
+
+
+class Session:
+    """One started node. All methods may be called from any thread."""
+
+    def __init__(
+        self, options: Options, udp_port: int, tcp_port: int, handlers: Handlers, lifecycle: Lifecycle
+    ) -> None:
+        """Open the node and start it on the ports given; raises StatusError."""
+        self.ports = (udp_port, tcp_port)
+        self._lib = _lib.load()
+        self._handlers = handlers
+        self._forked = False
+        self._waiters: dict[int, _Gather] = {}
+        self._keys = count(1)
+        self._scratch = threading.local()
+        self._handle = self._open(options)
+        _live.add(self)
+        _lib.watch_fork(self)
+        self._pool = WorkerPool(f"peerlink-{options.name}-rpc", WORKERS, _BACKLOG)
+        self._announcer = Announcer(options.name, options.verbose, lifecycle)
+        self._pump = Pump(self._lib, self._handle, options.name, self._deliver, self._ended)
+        try:
+            for name in handlers.names():
+                self.register(name)
+            self._check(self._lib.pl_start(self._handle))
+            self._pump.start()
+        except BaseException:
+            self.abandon()
+            raise
+
+    # ---- lifecycle
+
+    def stop(self, timeout: float) -> None:
+        """Say goodbye, give running handlers up to *timeout* seconds to answer, and close.
+
+        Handlers that are still running then go on, but nobody hears their
+        result. Called inside a handler it does not wait.
+        """
+        if self._forked:
+            return
+        if self._pool.owns_current_thread():
+            timeout = 0.0
+        deadline = time.monotonic() + timeout
+        try:
+            self._lib.pl_stop(self._handle, int(timeout * 1000))
+        finally:  # KeyboardInterrupt
+            self.abandon()
+        self._pump.join(1.0)
+        self._pool.join(max(0.0, deadline - time.monotonic()))
+        self._announcer.join(max(0.0, deadline - time.monotonic()))
+
+    def abandon(self) -> None:
+        """Close the node without waiting for anything of ours; everything else follows by itself.
+
+        Takes no lock, so the garbage collector may call it in any thread.
+        """
+        if not self._forked:
+            self._lib.pl_close(self._handle)
+
+    def after_fork(self) -> None:
+        """Remember that this is a child process: the node is not here."""
+        self._forked = True
+
+    # ---- peers
+
+    def find(self, name: str) -> int:
+        """Return the peer that holds *name*; raises StatusError."""
+        peer = c_uint32()
+        self._check(self._lib.pl_peer_find(self._handle, _lib.c_text(name), byref(peer)))
+        return peer.value
+
+    def peers(self) -> list[int]:
+        """The peers that are up, ordered by name."""
+        size = self._check(self._lib.pl_peer_list(self._handle, None, 0))
+        while True:
+            room = size
+            buffer = (c_uint32 * max(room, 1))()
+            size = self._check(self._lib.pl_peer_list(self._handle, buffer, room))
+            if size <= room:
+                return list(buffer[:size])
+
+    def peer_count(self) -> int:
+        """How many peers are up."""
+        return self._check(self._lib.pl_peer_list(self._handle, None, 0))
+
+    def names(self) -> dict[int, str]:
+        """The names of the peers that are up, in their order; raises StatusError."""
+        return {peer: name for peer in self.peers() if (name := self._name_of(peer))}
+
+    def _name_of(self, peer: int) -> str:
+        """The name of *peer*, "" if it has gone."""
+        info = _lib.PeerRecord(size=ctypes.sizeof(_lib.PeerRecord))
+        status = self._lib.pl_peer_get(self._handle, peer, byref(info))
+        if status == _lib.E_PEER_NOT_FOUND:
+            return ""
+        self._check(status)
+        name: bytes = info.name
+        return name.decode("utf-8", "replace")
+
+    def add_peer(self, name: str, addr: str, udp_port: int, tcp_port: int) -> None:
+        """Name a peer that discovery cannot find; raises StatusError."""
+        text, host = _lib.c_text(name), _lib.c_text(addr)
+        self._check(self._lib.pl_peer_add(self._handle, text, host, udp_port, tcp_port, None))
+
+    def wait_peers(self, number: int, seconds: float) -> bool:
+        """Wait for *number* peers to be up, 100 ms at most."""
+        limit = max(0, min(int(seconds * 1000), int(_SLICE * 1000)))
+        return self._check(self._lib.pl_wait_peers(self._handle, number, limit)) > 0
+
+    def register(self, name: str) -> None:
+        """Have calls of *name* delivered; raises StatusError."""
+        self._check(self._lib.pl_register(self._handle, _lib.c_text(name)))
+
+    # ---- calls
+
+    def call(self, peer: int, function: str, payload: bytes, timeout_ms: int) -> bytes:
+        """Call *function* and return the result payload; raises StatusError.
+
+        On the main thread, where signals are handled, it waits in slices: what a
+        signal raises, such as KeyboardInterrupt, cancels the call.
+        """
+        slice_ms = int(_SLICE * 1000) if threading.current_thread() is threading.main_thread() else 0
+        name = _lib.c_text(function)
+        request, length = c_uint64(), c_uint32()
+        with self._result_buffer() as buffer:
+            try:
+                while True:
+                    status = self._lib.pl_call_wait(
+                        self._handle, peer, name, payload, len(payload), timeout_ms, slice_ms,
+                        byref(request), buffer, len(buffer), byref(length),
+                    )  # fmt: skip
+                    if status == _lib.OK:
+                        return ctypes.string_at(buffer, length.value)
+                    if status == _lib.E_TOO_LARGE and length.value > len(buffer):
+                        buffer = ctypes.create_string_buffer(length.value)
+                    elif status == _lib.E_AGAIN and request.value == 0:
+                        time.sleep(_RETRY)
+                    elif status != _lib.E_AGAIN:
+                        self._check(status)
+            except StatusError:
+                raise
+            except BaseException:
+                if request.value:
+                    self._lib.pl_cancel(self._handle, request)
+                raise
+
+    def call_all(self, function: str, payload: bytes, timeout_ms: int) -> list[tuple[str, Record]]:
+        """Call *function* on every peer that is up; return their names and replies; raises StatusError."""
+        names = self.names()
+        gather, key = _Gather(), next(self._keys)
+        self._waiters[key] = gather
+        try:
+            request = self._enqueue(_lib.PEER_ALL, function, payload, timeout_ms, key)
+            try:
+                while not gather.done.wait(_SLICE):
+                    pass
+            except BaseException:
+                self._lib.pl_cancel(self._handle, request)
+                raise
+        finally:
+            del self._waiters[key]
+        if gather.status < 0:
+            raise StatusError(gather.status, _lib.status_text(self._lib, gather.status))
+        return [(names.get(reply.peer) or self._name_of(reply.peer), reply) for reply in gather.replies]
+
+    def send(self, peer: int, function: str, payload: bytes) -> None:
+        """Call *function* and forget about the answer; raises StatusError."""
+        self._enqueue(peer, function, payload, 1000, 0)
+
+    def _enqueue(self, peer: int, function: str, payload: bytes, timeout_ms: int, key: int) -> int:
+        name, request = _lib.c_text(function), c_uint64()
+        deadline = time.monotonic() + (timeout_ms / 1000 if timeout_ms != _lib.FOREVER else math.inf)
+        while True:
+            status = self._lib.pl_call(self._handle, peer, name, payload, len(payload), timeout_ms, key, byref(request))
+            if status != _lib.E_AGAIN:
+                self._check(status)
+                return request.value
+            if time.monotonic() > deadline:
+                raise StatusError(_lib.E_TIMEOUT, _lib.status_text(self._lib, _lib.E_TIMEOUT))
+            time.sleep(_RETRY)
+
+    @contextmanager
+    def _result_buffer(self) -> Iterator[ctypes.Array[ctypes.c_char]]:
+        """Lend the buffer of this thread; a nested call, by a signal handler say, gets one of its own."""
+        buffer = getattr(self._scratch, "buffer", None) or ctypes.create_string_buffer(_RESULT)
+        self._scratch.buffer = None
+        try:
+            yield buffer
+        finally:
+            self._scratch.buffer = buffer
+
+    # ---- events, on the thread of the pump
+
+    def _deliver(self, record: Record) -> None:
+        match record.type:
+            case _lib.EV_CALL:
+                self._serve(record)
+            case _lib.EV_REPLY | _lib.EV_REPLIES_END:
+                if gather := self._waiters.get(record.user):
+                    gather.add(record)
+            case _lib.EV_PEER_UP | _lib.EV_PEER_MOVED | _lib.EV_PEER_DOWN | _lib.EV_PEER_REPLACED:
+                self._announcer.deliver(record)
+            case _lib.EV_LOG:
+                logger.log(logging.ERROR if record.aux < _lib.LOG_WARN else logging.WARNING, "%s", record.text)
+            case _lib.EV_DROPPED:
+                logger.warning("PeerLink: %d events were lost", record.id)
+
+    def _serve(self, record: Record) -> None:
+        if not self._pool.submit(lambda: self._answer(record)):
+            self._reply(record.id, Failure("Overloaded", "too many calls at once"))
+
+    def _ended(self) -> None:
+        self._pool.close()
+        self._announcer.close()
+        for gather in list(self._waiters.values()):
+            gather.end(_lib.E_CLOSED)
+
+    # ---- handlers, on the threads of the pool
+
+    def _answer(self, record: Record) -> None:
+        self._reply(record.id, self._handlers.run(record.function, record.caller, record.data))
+
+    def _reply(self, call: int, outcome: bytes | Failure) -> None:
+        deadline = time.monotonic() + _RETRY_REPLY
+        while (status := self._try_reply(call, outcome)) == _lib.E_AGAIN and time.monotonic() < deadline:
+            time.sleep(_RETRY)
+        if status in (_lib.OK, _lib.E_HANDLE, _lib.E_CLOSED, _lib.E_FORKED):
+            return
+        text = _lib.last_error(self._lib, status)
+        logger.warning("PeerLink: a reply could not be sent: %s", text)
+        if not isinstance(outcome, Failure):
+            self._try_reply(call, Failure("PeerLinkError", text))
+
+    def _try_reply(self, call: int, outcome: bytes | Failure) -> int:
+        if isinstance(outcome, Failure):
+            kind, message = _reply_text(outcome.type)[:_TYPE_MAX], _reply_text(outcome.message)
+            return int(self._lib.pl_reply_error(self._handle, call, kind, message))
+        return int(self._lib.pl_reply(self._handle, call, outcome, len(outcome)))
+
+    # ---- details
+
+    def _open(self, options: Options) -> int:
+        config = _lib.Config()
+        self._lib.pl_config_init(byref(config))
+        config.name = _lib.c_text(options.name)
+        if options.interfaces is not None:
+            config.interfaces = _lib.c_text(options.interfaces)
+        config.flags = _lib.HIDDEN if options.hidden else 0
+        config.discovery = _lib.DISC_AUTO if options.discovery else _lib.DISC_OFF
+        config.codec = _lib.JSON
+        config.udp_port, config.tcp_port = self.ports
+        config.log_level = _lib.LOG_WARN
+        handle = c_uint64()
+        self._check(self._lib.pl_open(byref(config), byref(handle)))
+        return handle.value
+
+    def _check(self, status: int) -> int:
+        if status < 0:
+            _park_at_exit()
+        return _lib.check(self._lib, status)
+
+
+class _Gather:
+    """The replies to one call of all peers."""
+
+    def __init__(self) -> None:
+        self.replies: list[Record] = []
+        self.done = threading.Event()
+        self.status = _lib.OK
+
+    def add(self, record: Record) -> None:
+        """Keep a reply, or end. Called by the pump."""
+        if record.type == _lib.EV_REPLY:
+            self.replies.append(record)
+        else:
+            self.done.set()
+
+    def end(self, status: int) -> None:
+        """Give up with *status*."""
+        self.status = status
+        self.done.set()
+
+
+@atexit.register
+def _close_all() -> None:
+    global _exiting
+    _exiting = True
+    for session in list(_live):
+        session.abandon()
+
+
+def _park_at_exit() -> None:
+    """Keep daemon threads that the end of the interpreter cuts off from raising: they end with it."""
+    if _exiting and threading.current_thread().daemon:
+        threading.Event().wait()
+
+
+def _reply_text(text: str) -> bytes:
+    return text.replace("\0", "\\x00").encode("utf-8", "backslashreplace")
