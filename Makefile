@@ -15,6 +15,8 @@ LOOPBACK := $(if $(filter Darwin,$(shell uname -s)),lo0,lo)
 include bind/capi/build.mk
 include test/jvm/build.mk
 
+EXAMPLE_LIBS := -L$(BUILD) -lpeerlink -Wl,-rpath,$(CURDIR)/$(BUILD) -lpthread
+
 GO_SOURCES := $(shell find core cmd -name '*.go' -not -name '*_test.go') go.mod go.sum
 
 ## demo: Phone1 and Phone2, two processes, find each other and add two numbers
@@ -55,6 +57,36 @@ lint-python: $(VENV)/.tools
 	cd python && ../$(PY) -m ruff check . ../examples/python ../test && ../$(PY) -m ruff format --check . ../examples/python
 	cd python && ../$(PY) -m mypy
 
+## python-test: the package, installed as a user would, into build/venv
+.PHONY: python-test
+python-test: python-install
+	$(PY) -m pytest python/tests
+
+.PHONY: python-install
+python-install: $(VENV)/.tools
+	$(PY) -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps ./python
+
+## readme-test: the quick starts are the examples, and all pairs of languages print 42
+.PHONY: readme-test
+readme-test: python-install examples jvm-examples
+	$(PY) test/readme/check.py README.md
+	$(PY) test/readme/quickstarts.py
+
+.PHONY: examples
+examples: capi
+	mkdir -p $(BUILD)/examples/go
+	$(GO) build -o $(BUILD)/examples/go/ ./examples/go/...
+	mkdir -p $(BUILD)/examples/c $(BUILD)/examples/cpp
+	for p in phone1 phone2; do \
+		$(CC) -std=c99 -I$(BUILD) -o $(BUILD)/examples/c/$$p examples/c/$$p.c $(EXAMPLE_LIBS) && \
+		$(CXX) -std=c++17 -I$(BUILD) -o $(BUILD)/examples/cpp/$$p examples/cpp/$$p.cpp $(EXAMPLE_LIBS) || exit 1; \
+	done
+
+## interop-test: against the real PyPI peerlink 1.1.1, in network namespaces (root)
+.PHONY: interop-test
+interop-test: python-install bin/peerlink
+	$(PY) -m pytest test/interop
+
 ## fuzz: each decoder for FUZZTIME (default 30s)
 .PHONY: fuzz
 FUZZTIME ?= 30s
@@ -75,7 +107,7 @@ $(VENV)/.tools: python/pyproject.toml
 ## clean: what was built
 .PHONY: clean
 clean:
-	rm -rf bin $(BUILD) dist
+	rm -rf bin $(BUILD) _build dist
 
 ## help: this list
 .PHONY: help

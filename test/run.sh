@@ -31,7 +31,7 @@ part_jvm() {
 }
 
 part_readme() {
-	need_go && need_cc && need_python && "$MAKE" --no-print-directory readme-test
+	need_go && need_cc && need_python && need_jdk && "$MAKE" --no-print-directory readme-test
 }
 
 part_interop() {

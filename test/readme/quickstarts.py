@@ -36,9 +36,9 @@ def command(language: str, phone: str) -> list[str]:
     """Return how to run a phone."""
     return {
         "python": lambda: [sys.executable, str(ROOT / "examples/python" / f"{phone}.py")],
-        "go": lambda: [str(ROOT / "build/demo" / phone)],
-        "c": lambda: [str(ROOT / "build/capi-test" / f"c-{phone}")],
-        "cpp": lambda: [str(ROOT / "build/capi-test" / f"cpp-{phone}")],
+        "go": lambda: [str(ROOT / "build/examples/go" / phone)],
+        "c": lambda: [str(ROOT / "build/examples/c" / phone)],
+        "cpp": lambda: [str(ROOT / "build/examples/cpp" / phone)],
         "kotlin": lambda: kotlin(phone),
     }[language]()
 

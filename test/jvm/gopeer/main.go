@@ -39,7 +39,7 @@ func run(name string) error {
 func askBack(node *peerlink.Node) any {
 	return func(ctx context.Context, function string) (string, error) {
 		caller, _ := peerlink.CallerFrom(ctx)
-		peer, err := node.Peer(caller.Name)
+		peer, err := node.WaitPeer(ctx, caller.Name) // it may have found us first
 		if err != nil {
 			return "", err
 		}
