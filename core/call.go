@@ -3,7 +3,9 @@ package peerlink
 import (
 	"context"
 	"iter"
+	"math"
 	"sync"
+	"time"
 
 	"github.com/peerlink/peerlink/core/internal/legacy"
 	"github.com/peerlink/peerlink/core/internal/rpc"
@@ -80,17 +82,70 @@ func (p *Peer) CallRaw(ctx context.Context, fn string, req Payload) (Payload, er
 }
 
 func (p *Peer) call(ctx context.Context, fn string, req Payload) (Payload, error) {
-	n := p.node
-	fail := func(code Code, err error) (Payload, error) {
-		return Payload{}, &Error{Code: code, Op: "call " + fn, Peer: p.Name(), Err: err}
-	}
-	if state := p.state.Load(); !state.Up && !state.Static {
-		return fail(CodePeerNotFound, nil)
-	}
 	if _, ok := ctx.Deadline(); !ok {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, DefaultTimeout)
 		defer cancel()
+	}
+	var call rpc.Call[reply]
+	answer := make(chan reply, 1)
+	if err := p.begin(&call, fn, req, func(r reply) { answer <- r }); err != nil {
+		return Payload{}, err
+	}
+	select {
+	case r := <-answer:
+		return p.outcome(fn, r)
+	case <-ctx.Done():
+		p.node.pending.Remove(&call)
+		return Payload{}, contextError("call "+fn, p.Name(), ctx.Err())
+	}
+}
+
+// StartCall is CallRaw that does not wait; the bindings use it. It encodes and sends
+// on the calling goroutine. done is called exactly once: on a goroutine of the node,
+// usually the one that reads the socket, so it must not block; or, if nothing could
+// be sent, before StartCall returns. A timeout of 0 is DefaultTimeout, a negative one
+// is none. cancel makes the call end with ErrCanceled, unless it is over.
+func (p *Peer) StartCall(fn string, req Payload, timeout time.Duration, done func(Payload, error)) (cancel func()) {
+	if timeout == 0 {
+		timeout = DefaultTimeout
+	}
+	var call rpc.Call[reply]
+	end := func(cause error) {
+		if p.node.pending.Remove(&call) {
+			done(Payload{}, contextError("call "+fn, p.Name(), cause))
+		}
+	}
+	// Made before the call is entered, armed after: whoever answers sees it.
+	timer := time.AfterFunc(math.MaxInt64, func() {
+		p.node.suspect(p)
+		end(context.DeadlineExceeded)
+	})
+	err := p.begin(&call, fn, req, func(r reply) {
+		timer.Stop()
+		done(p.outcome(fn, r))
+	})
+	switch {
+	case err != nil:
+		timer.Stop()
+		done(Payload{}, err)
+		return func() {}
+	case timeout > 0:
+		timer.Reset(timeout) // if the answer was quicker, it will find nothing to end
+	}
+	return func() {
+		timer.Stop()
+		end(context.Canceled)
+	}
+}
+
+// begin enters a call and sends its request. If it fails, done will not be called.
+func (p *Peer) begin(call *rpc.Call[reply], fn string, req Payload, done func(reply)) error {
+	fail := func(code Code, err error) error {
+		return &Error{Code: code, Op: "call " + fn, Peer: p.Name(), Err: err}
+	}
+	if state := p.state.Load(); !state.Up && !state.Static {
+		return fail(CodePeerNotFound, nil)
 	}
 	req, err := req.Convert(JSON)
 	if err != nil {
@@ -100,26 +155,31 @@ func (p *Peer) call(ctx context.Context, fn string, req Payload) (Payload, error
 	if err != nil {
 		return fail(CodeInvalid, err)
 	}
-	waiting, err := n.pending.Add()
-	if err != nil {
+	switch err := p.node.pending.Add(call, done); err {
+	case nil:
+	case rpc.ErrClosed:
+		return fail(CodeClosed, ErrClosed.Err)
+	default:
 		return fail(CodeOverloaded, err)
 	}
-	defer n.pending.Remove(waiting)
-	if err := n.sendRequest(p, waiting, fn, args, kwargs); err != nil {
-		return Payload{}, err
+	err = p.node.sendRequest(p, call, fn, args, kwargs)
+	if err != nil && p.node.pending.Remove(call) {
+		return err
 	}
-	select {
-	case r := <-waiting.Done:
-		p.noteHeard(r.at, r.from)
-		if r.err != nil {
-			return fail(CodeRemote, &RemoteError{Type: r.err.Type, Message: r.err.Message})
-		}
-		return Payload{Codec: JSON, Bytes: r.result}, nil
-	case <-ctx.Done():
-		return Payload{}, contextError("call "+fn, p.Name(), ctx.Err())
-	case <-n.done:
-		return fail(CodeClosed, ErrClosed.Err)
+	return nil
+}
+
+// outcome turns an answer into what a call returns.
+func (p *Peer) outcome(fn string, r reply) (Payload, error) {
+	op := "call " + fn
+	if r.closed {
+		return Payload{}, &Error{Code: CodeClosed, Op: op, Peer: p.Name(), Err: ErrClosed.Err}
 	}
+	p.noteHeard(r.at, r.from)
+	if r.err != nil {
+		return Payload{}, &Error{Code: CodeRemote, Op: op, Peer: p.Name(), Err: &RemoteError{Type: r.err.Type, Message: r.err.Message}}
+	}
+	return Payload{Codec: JSON, Bytes: r.result}, nil
 }
 
 // sendRequest writes the request of a call.
@@ -128,23 +188,17 @@ func (n *Node) sendRequest(p *Peer, c *rpc.Call[reply], fn string, args, kwargs 
 	buf := packets.Get().(*[]byte)
 	defer packets.Put(buf)
 	b, err := legacy.AppendRequest((*buf)[:0], legacy.Call{
-		ID: string(c.ID[:]), Src: n.name, Dst: p.Name(), Func: fn, Args: args, Kwargs: kwargs,
+		ID: string(c.ID[:]), Src: n.AnnouncedName(), Dst: p.Name(), Func: fn, Args: args, Kwargs: kwargs,
 	})
 	if err != nil {
 		return &Error{Code: CodeTooLarge, Op: op, Peer: p.Name(), Err: err}
 	}
-	*buf = b
-	err = n.send(b, p.Addr())
-	switch {
-	case err == nil:
+	if err = n.send(b, p.Addr()); err == nil {
 		return nil
-	case n.ctx.Err() != nil:
-		return &Error{Code: CodeClosed, Op: op, Peer: p.Name(), Err: ErrClosed.Err}
-	default:
-		e := ioError(op, err).(*Error)
-		e.Peer = p.Name()
-		return e
 	}
+	e := ioError(op, err).(*Error)
+	e.Peer = p.Name()
+	return e
 }
 
 // packets are buffers for requests: they are written and forgotten within a call.

@@ -1,7 +1,6 @@
 package peerlink
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"time"
@@ -26,8 +25,8 @@ type Config struct {
 	Logger *slog.Logger
 
 	// Handlers are registered before the node is announced, so that no call can
-	// come too early for them. Handle and HandleRaw add to them later.
-	Handlers map[string]RawHandler
+	// come too early for them. A value is whatever Handle takes.
+	Handlers map[string]any
 
 	// Hidden nodes find and call others, but are not announced.
 	Hidden bool
@@ -55,9 +54,6 @@ type Limits struct {
 	CallsPerPeer int // requests of one peer being served (default 256)
 	Handlers     int // requests being served in all (default 1024)
 }
-
-// A RawHandler serves a call without decoding it; see Node.HandleRaw.
-type RawHandler func(ctx context.Context, req Payload) (Payload, error)
 
 // withDefaults checks c and fills in what is missing.
 func (c Config) withDefaults() (Config, error) {

@@ -230,8 +230,8 @@ func TestTimeoutMakesDiscoveryAsk(t *testing.T) {
 	mine := l.join()
 	n := start(t, Config{Name: "A", Discovery: []Discovery{mine}})
 	b := l.join()
-	start(t, Config{Name: "B", Discovery: []Discovery{b}, Handlers: map[string]RawHandler{
-		"slow": func(ctx context.Context, _ Payload) (Payload, error) { <-ctx.Done(); return Payload{}, nil },
+	start(t, Config{Name: "B", Discovery: []Discovery{b}, Handlers: map[string]any{
+		"slow": func(ctx context.Context) { <-ctx.Done() },
 	}})
 	p, err := n.WaitPeer(soon(t), "B")
 	if err != nil {
@@ -257,7 +257,7 @@ func TestStartRejectsBadConfigs(t *testing.T) {
 		"control character": {Name: "a\nb"},
 		"taken UDP port":    {Name: "A", UDPPort: taken.UDPPort()},
 		"taken TCP port":    {Name: "A", TCPPort: taken.TCPPort()},
-		"nil handler":       {Name: "A", Handlers: map[string]RawHandler{"f": nil}},
+		"nil handler":       {Name: "A", Handlers: map[string]any{"f": nil}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg.Discovery = []Discovery{}
@@ -295,5 +295,29 @@ func TestWaitPeers(t *testing.T) {
 	n.Close()
 	if err := <-waited; !errors.Is(err, ErrClosed) {
 		t.Errorf("closed: %v", err)
+	}
+}
+
+// Who comes second gives way on the network, so that callers of the name reach the
+// first; 1.x nodes go by the TXT record, so that must follow.
+func TestATakenNameIsAnnouncedDifferently(t *testing.T) {
+	var l lan
+	mine := l.join()
+	n := start(t, Config{Name: "A", Discovery: []Discovery{mine}})
+	events := soon(t)
+	sink{n, 0}.Renamed("A (2)")
+	if n.Name() != "A" || n.AnnouncedName() != "A (2)" {
+		t.Errorf("%q announced as %q", n.Name(), n.AnnouncedName())
+	}
+	for e := range n.Events(events) {
+		if e.Kind != Renamed || e.Name != "A (2)" {
+			t.Errorf("event %v %q", e.Kind, e.Name)
+		}
+		break
+	}
+	mine.mu.Lock()
+	defer mine.mu.Unlock()
+	if len(mine.updates) != 1 || mine.updates[0][0] != "node=A (2)" {
+		t.Errorf("announced %v", mine.updates)
 	}
 }

@@ -15,9 +15,10 @@ const (
 	PeerDown                          // it is gone: see Reason
 	PeerMoved                         // the same node, a new address
 	PeerReplaced                      // the same name, another node: it was restarted
+	Renamed                           // our own name was taken: see Name. Peer is nil
 )
 
-// String returns "up", "down", "moved" or "replaced".
+// String returns "up", "down", "moved", "replaced" or "renamed".
 func (k EventKind) String() string {
 	switch k {
 	case PeerUp:
@@ -28,6 +29,8 @@ func (k EventKind) String() string {
 		return "moved"
 	case PeerReplaced:
 		return "replaced"
+	case Renamed:
+		return "renamed"
 	default:
 		return "unknown"
 	}
@@ -38,11 +41,12 @@ type Event struct {
 	Kind   EventKind
 	Peer   *Peer
 	Old    *Peer      // PeerReplaced: the node that held the name before
+	Name   string     // Renamed: the name under which others find us now
 	Reason DownReason // PeerDown: Removed if it said goodbye, Expired if it went silent
 }
 
 // Events yields peers coming, going and moving until ctx ends or the node closes.
-// It begins with PeerUp for each peer that is up already. A slow reader loses no
+// It begins with PeerUp for each peer that is up already, and Renamed if that was. A slow reader loses no
 // state: events of one peer are merged to the latest, and a peer that came and went
 // unseen is not mentioned.
 func (n *Node) Events(ctx context.Context) iter.Seq[Event] {
@@ -71,6 +75,9 @@ func (s *peerSet) subscribe() *eventQueue {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	q := newEventQueue()
+	if name := s.node.AnnouncedName(); name != s.node.name {
+		q.put(Event{Kind: Renamed, Name: name})
+	}
 	for _, state := range s.table.Peers() {
 		if state.Up {
 			q.put(Event{Kind: PeerUp, Peer: s.peer(state)})

@@ -23,34 +23,47 @@ type callerKey struct{}
 // CallerFrom returns who made the request that the handler with this context
 // serves.
 func CallerFrom(ctx context.Context) (Caller, bool) {
-	c, ok := ctx.Value(callerKey{}).(Caller)
-	return c, ok
+	if c, ok := ctx.Value(callerKey{}).(*Caller); ok {
+		return *c, true
+	}
+	return Caller{}, false
+}
+
+// A RawHandler serves a call without decoding it; see Node.HandleRaw.
+type RawHandler func(ctx context.Context, req Payload) (Payload, error)
+
+// handler is one of the two.
+type handler struct {
+	raw   RawHandler
+	async func(*Request)
 }
 
 // handlers are the functions that peers can call.
 type handlers struct {
 	mu     sync.RWMutex
-	byName map[string]RawHandler
+	byName map[string]handler
 }
 
-func (h *handlers) get(name string) (RawHandler, bool) {
+func (h *handlers) get(name string) (handler, bool) {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	fn, ok := h.byName[name]
 	return fn, ok
 }
 
-func (h *handlers) set(name string, fn RawHandler) {
+func (h *handlers) set(name string, fn handler) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.byName == nil {
-		h.byName = make(map[string]RawHandler)
+		h.byName = make(map[string]handler)
 	}
-	if fn == nil {
-		delete(h.byName, name)
-	} else {
-		h.byName[name] = fn
-	}
+	h.byName[name] = fn
+}
+
+func (h *handlers) remove(name string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.byName, name)
 }
 
 // HandleRaw registers fn under name, in place of any before. fn gets the arguments
@@ -62,20 +75,40 @@ func (n *Node) HandleRaw(name string, fn RawHandler) error {
 	if name == "" || fn == nil {
 		return &Error{Code: CodeInvalid, Op: "handle " + name, Err: fmt.Errorf("a name and a function are needed")}
 	}
-	n.handlers.set(name, fn)
+	n.handlers.set(name, handler{raw: fn})
+	return nil
+}
+
+// HandleAsync registers fn under name, in place of any before. fn is called on the
+// goroutine that reads the node's socket: it must return at once, and have the
+// request answered from elsewhere. The bindings use it; see Handle for all else.
+func (n *Node) HandleAsync(name string, fn func(*Request)) error {
+	if name == "" || fn == nil {
+		return &Error{Code: CodeInvalid, Op: "handle " + name, Err: fmt.Errorf("a name and a function are needed")}
+	}
+	n.handlers.set(name, handler{async: fn})
 	return nil
 }
 
 // Unhandle removes what is registered under name.
-func (n *Node) Unhandle(name string) { n.handlers.set(name, nil) }
+func (n *Node) Unhandle(name string) { n.handlers.remove(name) }
 
 // Handle registers fn under name: any func([context.Context,] args...) ([result,]
-// [error]). It fails if fn has another shape.
+// [error]). It fails if fn has another shape. A RawHandler is registered as with
+// HandleRaw, and a func(*Request) as with HandleAsync.
 //
 // Arguments come by position. Keyword arguments fill the fields of a struct that is
 // the only parameter, or go into a last parameter of type Kwargs. A caller whose
 // arguments do not fit gets a RemoteError of type "TypeError".
 func (n *Node) Handle(name string, fn any) error {
+	switch fn := fn.(type) {
+	case RawHandler:
+		return n.HandleRaw(name, fn)
+	case func(context.Context, Payload) (Payload, error):
+		return n.HandleRaw(name, fn)
+	case func(*Request):
+		return n.HandleAsync(name, fn)
+	}
 	f, err := newFunction(name, fn)
 	if err != nil {
 		return &Error{Code: CodeInvalid, Op: "handle " + name, Err: err}

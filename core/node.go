@@ -29,22 +29,26 @@ const closeGrace = 5 * time.Second
 // These are its goroutines; all are started by spawn, and Close waits for them:
 //
 //	read    one              takes datagrams off the socket, never blocks on anything else
-//	serve   Limits.Handlers  runs one handler and sends its answer
+//	serve   Limits.Handlers  runs handlers, one at a time; up to maxIdle wait for the next
 //	accept  one              takes TCP connections
 //	refuse  maxStrangers     tells one TCP connection that nothing is served there
 //	tend    one              liveness of peers, heartbeat for 1.x nodes
 //
 // Backends of discovery own theirs and end them in their Close.
 type Node struct {
-	name     string
-	id       ID
-	limits   Limits
-	log      *slog.Logger
-	conn     *net.UDPConn
-	tcp      net.Listener
-	backends atomic.Pointer[[]Discovery] // those that run
+	name      string
+	announced atomic.Pointer[string] // nil: name
+	id        ID
+	limits    Limits
+	log       *slog.Logger
+	conn      *net.UDPConn
+	tcp       net.Listener
+	backends  atomic.Pointer[[]Discovery] // those that run
 
 	handlers handlers
+	jobs     chan job // to an idle serve
+	idle     atomic.Int32
+	open     requests
 	peers    *peerSet
 	pending  *rpc.Pending[reply]
 	gate     *limit.Gate[netip.AddrPort]
@@ -71,7 +75,7 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 	}
 	n := newNode(cfg)
 	for name, h := range cfg.Handlers {
-		if err := n.HandleRaw(name, h); err != nil {
+		if err := n.Handle(name, h); err != nil {
 			return nil, err
 		}
 	}
@@ -96,6 +100,7 @@ func newNode(cfg Config) *Node {
 		limits:  cfg.Limits,
 		log:     cfg.Logger.With("node", cfg.Name),
 		pending: rpc.NewPending[reply](),
+		jobs:    make(chan job),
 		gate:    limit.NewGate[netip.AddrPort](cfg.Limits.Handlers, cfg.Limits.CallsPerPeer),
 		done:    make(chan struct{}),
 	}
@@ -143,6 +148,9 @@ func (n *Node) announce(cfg Config) error {
 		started := slices.Clone(cfg.Discovery[:i+1])
 		n.backends.Store(&started)
 	}
+	if n.AnnouncedName() != n.name { // so soon that updateTXT found no backend yet
+		n.updateTXT()
+	}
 	return nil
 }
 
@@ -156,7 +164,7 @@ func (n *Node) discovery() []Discovery {
 
 // txt is what the node says of itself, with the present heartbeat.
 func (n *Node) txt() []string {
-	info := disco.Info{Name: n.name, ID: disco.ID(n.id), TCPPort: n.TCPPort(), Version: Version}
+	info := disco.Info{Name: n.AnnouncedName(), ID: disco.ID(n.id), TCPPort: n.TCPPort(), Version: Version}
 	return info.TXT(n.UDPPort(), n.beat.Load())
 }
 
@@ -183,12 +191,14 @@ func (n *Node) Shutdown(ctx context.Context) error {
 // shut is what Close does once.
 func (n *Node) shut() error {
 	close(n.done)
+	n.pending.Close(reply{closed: true})
 	for _, b := range n.discovery() {
 		if err := b.Close(); err != nil {
 			n.log.Warn("discovery did not close cleanly", "err", err)
 		}
 	}
 	n.cancel()
+	n.open.close()
 	stuck := n.waitForHandlers()
 	err := errors.Join(n.conn.Close(), n.tcp.Close())
 	if stuck > 0 {
@@ -217,6 +227,15 @@ func (n *Node) waitForHandlers() int {
 
 // Name returns the node's name.
 func (n *Node) Name() string { return n.name }
+
+// AnnouncedName returns the name under which others find this node: Name, or
+// "Name (2)" and so on if another node had it first.
+func (n *Node) AnnouncedName() string {
+	if p := n.announced.Load(); p != nil {
+		return *p
+	}
+	return n.name
+}
 
 // ID returns what tells this node from others of its name. It is new with each Start.
 func (n *Node) ID() ID { return n.id }

@@ -250,3 +250,22 @@ func TestCloseFailsWhatIsPending(t *testing.T) {
 }
 
 func netAddr(port uint16) string { return net.JoinHostPort("127.0.0.1", fmt.Sprint(port)) }
+
+// Both are reached, and neither name is ambiguous. Who keeps it is for the mdns
+// package to say and to test: here both start at nearly the same moment.
+func TestTwoNodesOfOneNameOnTheNetwork(t *testing.T) {
+	first := start(t, Config{Name: "Twin", Discovery: []Discovery{MDNS()}})
+	second := start(t, Config{Name: "Twin", Discovery: []Discovery{MDNS()}})
+	watcher := start(t, Config{Name: "Watcher", Discovery: []Discovery{MDNS()}})
+	both := map[ID]bool{first.ID(): true, second.ID(): true}
+	for _, name := range []string{"Twin (2)", "Twin"} {
+		p, err := watcher.WaitPeer(soon(t), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !both[p.ID()] {
+			t.Errorf("%s is neither of the two that are left", name)
+		}
+		delete(both, p.ID())
+	}
+}

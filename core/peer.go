@@ -28,6 +28,7 @@ type Peer struct {
 	live      link.Liveness
 	lastHeard time.Time
 	ping      *rpc.Call[reply] // under way, or nil
+	pong      chan reply       // its answer
 	pingSent  time.Time
 }
 
@@ -84,13 +85,13 @@ func (p *Peer) noteHeard(now time.Time, from netip.AddrPort) {
 // sendPing asks all of addrs. The answer is taken by takePong.
 func (p *Peer) sendPing(now time.Time, addrs []netip.AddrPort) {
 	p.forgetPing()
-	call, err := p.node.pending.Add()
-	if err != nil {
+	call, pong := new(rpc.Call[reply]), make(chan reply, 1)
+	if err := p.node.pending.Add(call, func(r reply) { pong <- r }); err != nil {
 		return // too many calls wait: the next ping may find room
 	}
-	p.ping, p.pingSent = call, now
+	p.ping, p.pong, p.pingSent = call, pong, now
 	b, err := legacy.AppendRequest(nil, legacy.Call{
-		ID: string(call.ID[:]), Src: p.node.name, Dst: p.Name(), Func: legacy.PingFunc,
+		ID: string(call.ID[:]), Src: p.node.AnnouncedName(), Dst: p.Name(), Func: legacy.PingFunc,
 	})
 	if err != nil {
 		return // names are too short for that
@@ -107,7 +108,10 @@ func (p *Peer) takePong() {
 		return
 	}
 	select {
-	case r := <-p.ping.Done:
+	case r := <-p.pong:
+		if r.closed {
+			return
+		}
 		p.rtt.Store(int64(r.at.Sub(p.pingSent)))
 		p.noteHeard(r.at, r.from)
 		p.ping = nil

@@ -2,12 +2,10 @@ package peerlink
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
-	"runtime/debug"
 	"time"
 
 	"github.com/peerlink/peerlink/core/internal/legacy"
@@ -23,6 +21,7 @@ type reply struct {
 	err    *legacy.RemoteError
 	at     time.Time
 	from   netip.AddrPort
+	closed bool // there is no answer: the node was closed
 }
 
 // read takes datagrams off the socket until it is closed.
@@ -72,7 +71,7 @@ func (n *Node) receive(b []byte, src netip.AddrPort) {
 		n.receiveRequest(m, src, p)
 	case legacy.Reply:
 		// A late or repeated answer is nobody's; that is how it should be.
-		n.pending.Answer(bytes.Trim(m.ID, `"`), reply{bytes.Clone(m.Result), m.Error, now, src})
+		n.pending.Answer(bytes.Trim(m.ID, `"`), reply{result: bytes.Clone(m.Result), err: m.Error, at: now, from: src})
 	}
 }
 
@@ -95,74 +94,8 @@ func (n *Node) receiveRequest(m legacy.Message, src netip.AddrPort, p *Peer) {
 	case !n.gate.Enter(src):
 		n.refuse(m.ID, src, &RemoteError{Type: "Overloaded", Message: n.name + " is busy with other calls, or closing"})
 	default:
-		id := bytes.Clone(m.ID)
-		req := Payload{Codec: JSON, Bytes: joinArguments(m.Args, m.Kwargs)}
-		caller := Caller{Name: m.Src, Named: m.HasSrc, Addr: src, Peer: p}
-		n.spawn(func() {
-			defer n.gate.Leave(src)
-			n.serve(h, id, req, caller)
-		})
+		n.dispatch(h, m, src, p)
 	}
-}
-
-// joinArguments makes a request payload. It copies.
-func joinArguments(args, kwargs []byte) []byte {
-	if len(kwargs) <= len("{}") {
-		kwargs = nil
-	}
-	return append(bytes.Clone(args), kwargs...)
-}
-
-// serve runs a handler and sends its answer.
-func (n *Node) serve(h RawHandler, id []byte, req Payload, caller Caller) {
-	result, err := n.run(h, req, caller)
-	if err == nil {
-		result, err = checkedJSON(result)
-	}
-	if err != nil {
-		n.refuse(id, caller.Addr, asRemote(err))
-		return
-	}
-	n.sendTo(caller.Addr, legacy.AppendResponse(nil, id, result.Bytes))
-}
-
-// run calls h and makes an error of a panic: a bug in one handler is no reason to
-// end the node.
-func (n *Node) run(h RawHandler, req Payload, caller Caller) (result Payload, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			n.log.Error("handler panicked", "caller", caller.Name, "panic", r, "stack", string(debug.Stack()))
-			err = &RemoteError{Type: "Panic", Message: fmt.Sprint(r)}
-		}
-	}()
-	return h(context.WithValue(n.ctx, callerKey{}, caller), req)
-}
-
-// checkedJSON converts p for the wire, on which nothing but valid JSON may go.
-func checkedJSON(p Payload) (Payload, error) {
-	if len(p.Bytes) == 0 {
-		return Payload{Codec: JSON}, nil
-	}
-	if p.Codec == JSON {
-		return p, legacy.Valid(p.Bytes)
-	}
-	return p.Convert(JSON)
-}
-
-// refuse answers with an error.
-func (n *Node) refuse(id []byte, to netip.AddrPort, e *RemoteError) {
-	n.sendTo(to, legacy.AppendError(nil, id, e.Type, e.Message))
-}
-
-// asRemote chooses what the caller sees of a handler's error.
-func asRemote(err error) *RemoteError {
-	if r, ok := errors.AsType[*RemoteError](err); ok {
-		return r
-	}
-	if _, ok := errors.AsType[*legacy.NotEncodableError](err); ok {
-		return &RemoteError{Type: "TypeError", Message: rootCause(err).Error()}
-	}
-	return &RemoteError{Type: "Error", Message: err.Error()}
 }
 
 // rootCause is the error without what this package put around it.

@@ -103,6 +103,18 @@ func anyLegacy(peers []*Peer) bool {
 // heartbeat changes what we announce, and nothing else.
 func (n *Node) heartbeat() {
 	n.beat.Add(1)
+	n.updateTXT()
+}
+
+// renamed follows discovery, which found that another node has our name.
+func (n *Node) renamed(name string) {
+	n.log.Warn("the name is taken", "announced_as", name)
+	n.announced.Store(&name)
+	n.updateTXT()
+	n.peers.hub.publish(Event{Kind: Renamed, Name: name})
+}
+
+func (n *Node) updateTXT() {
 	for _, b := range n.discovery() {
 		b.Update(n.txt())
 	}
@@ -121,6 +133,8 @@ func (s sink) Found(sighting Sighting) {
 func (s sink) Lost(instance string, why DownReason) {
 	s.node.peers.update(func() []disco.Change { return s.node.peers.table.Lost(s.backend, instance, why) })
 }
+
+func (s sink) Renamed(instance string) { s.node.renamed(instance) }
 
 func (s sink) Failed(err error) {
 	s.node.log.Warn("discovery sees nothing", "err", err)

@@ -41,6 +41,7 @@ type fakeSink chan string
 
 func (f fakeSink) Found(s core.Sighting)               { f <- fmt.Sprint("found ", s.Instance, s.Addrs, s.TXT) }
 func (f fakeSink) Lost(name string, r core.DownReason) { f <- fmt.Sprint("lost ", name, " ", r) }
+func (f fakeSink) Renamed(name string)                 { f <- "renamed " + name }
 func (f fakeSink) Failed(err error)                    { f <- "failed " + err.Error() }
 
 func next(t *testing.T, c <-chan string) string {
@@ -105,8 +106,7 @@ func TestInjectedDiscovery(t *testing.T) {
 	expect(t, sink, "failed discovery: denied")
 	expect(t, told, "15 discovery: denied")
 	app.Registered("Phone1 (2)")
-	expect(t, told, `17 discovery: the name is taken: the system calls this node "Phone1 (2)"`)
-	expect(t, sink, `failed discovery: the name is taken: the system calls this node "Phone1 (2)"`)
+	expect(t, sink, `renamed Phone1 (2)`)
 
 	if err := d.Close(); err != nil {
 		t.Fatal(err)

@@ -12,6 +12,7 @@ const (
 	EventPeerDown        int32 = 6 // a peer is gone; Detail: "removed" (it said so) or "expired"
 	EventCall            int32 = 7 // a peer calls a function: answer with Reply or ReplyError
 	EventDiscoveryFailed int32 = 8 // Code and Detail tell why peers cannot be found at present
+	EventRenamed         int32 = 9 // the name was taken: Name is what others find this node under
 )
 
 // EventHandler gets the events of a node.
@@ -47,7 +48,7 @@ func (e *Event) PeerID() string { return e.get().peerID }
 // itself, which is only a claim, or "".
 func (e *Event) PeerName() string { return e.get().peerName }
 
-// Name returns the name of the function called.
+// Name returns the name of the function called, or on EventRenamed this node's.
 func (e *Event) Name() string { return e.get().name }
 
 // Addr returns the address and port of the peer, such as "192.168.1.5:49152".
@@ -76,8 +77,12 @@ var peerKinds = map[core.EventKind]int32{
 	core.PeerReplaced: EventPeerReplaced,
 }
 
-// peerEvent translates what core says about a peer; nil for kinds not known here.
+// peerEvent translates what core says about a peer, or about our own name; nil for
+// kinds not known here.
 func peerEvent(ev core.Event) *Event {
+	if ev.Kind == core.Renamed {
+		return &Event{kind: EventRenamed, name: ev.Name}
+	}
 	kind, ok := peerKinds[ev.Kind]
 	if !ok || ev.Peer == nil {
 		return nil

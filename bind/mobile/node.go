@@ -4,8 +4,6 @@ import (
 	"context"
 	"sync"
 	"time"
-
-	core "github.com/peerlink/peerlink/core"
 )
 
 // A Node is this phone among its peers. Register functions, Start it, call others.
@@ -60,7 +58,7 @@ func (n *Node) Start() (err error) {
 }
 
 // adopt makes s the session, with what was registered and unregistered since known.
-func (n *Node) adopt(s *session, known map[string]core.RawHandler) error {
+func (n *Node) adopt(s *session, known map[string]any) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for name := range n.functions {

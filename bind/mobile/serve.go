@@ -66,10 +66,10 @@ func (n *Node) answer(callID int64, a answer) error {
 }
 
 // handlers returns core's handlers of what is registered.
-func (n *Node) handlers(s *session) map[string]core.RawHandler {
+func (n *Node) handlers(s *session) map[string]any {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	m := make(map[string]core.RawHandler, len(n.functions))
+	m := make(map[string]any, len(n.functions))
 	for name := range n.functions {
 		m[name] = n.serve(s, name)
 	}

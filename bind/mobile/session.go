@@ -46,7 +46,7 @@ func (n *Node) newSession() *session {
 }
 
 // open starts core; of the goroutines above, that of the log runs already.
-func (s *session) open(c Config, handlers map[string]core.RawHandler) error {
+func (s *session) open(c Config, handlers map[string]any) error {
 	s.takeLock(c.lock)
 	cfg := s.config(c)
 	cfg.Handlers = handlers

@@ -37,11 +37,7 @@ func (s *discoverySink) Lost(name string) {
 func (s *discoverySink) Registered(name string) {
 	defer guard("registered")
 	if name != s.d.self.Instance {
-		s.d.fail(&core.Error{
-			Code: core.CodeNameConflict,
-			Op:   "discovery",
-			Err:  errors.New("the name is taken: the system calls this node " + strconv.Quote(name)),
-		})
+		s.d.report(func(sink core.DiscoverySink) { sink.Renamed(name) })
 	}
 }
 

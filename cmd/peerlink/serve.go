@@ -31,19 +31,18 @@ func (a *app) serve(ctx context.Context) error {
 	if a.name == "" {
 		a.name = hostLabel()
 	}
-	n, err := a.start(ctx, peerlink.Config{})
+	n, err := a.start(ctx, peerlink.Config{Handlers: demo()})
 	if err != nil {
 		return err
 	}
 	defer n.Close()
-	for name, fn := range a.demo() {
-		if err := n.Handle(name, fn); err != nil {
-			return err
-		}
-	}
 	a.out.print(map[string]any{"event": "ready", "name": n.Name(), "udp_port": n.UDPPort(), "tcp_port": n.TCPPort()},
 		"%s is ready: add, echo, time, whoami (UDP port %d). Stop it with Ctrl-C.", n.Name(), n.UDPPort())
 	for e := range n.Events(ctx) {
+		if e.Kind == peerlink.Renamed {
+			a.out.print(map[string]any{"event": e.Kind.String(), "name": e.Name}, "The name is taken: others find this node as %s", printable(e.Name))
+			continue
+		}
 		a.out.print(map[string]any{"event": e.Kind.String(), "peer": describe(e.Peer), "reason": e.Reason},
 			"%s %s %s", printable(e.Peer.Name()), e.Kind, e.Reason)
 	}
@@ -51,7 +50,7 @@ func (a *app) serve(ctx context.Context) error {
 }
 
 // demo are the functions served.
-func (a *app) demo() map[string]any {
+func demo() map[string]any {
 	return map[string]any{
 		"add":  func(x, y float64) any { return whole(x + y) },
 		"echo": func(v any) any { return v },

@@ -43,6 +43,9 @@ type Sink interface {
 	Found(s Sighting)
 	// Lost reports that an instance said goodbye or was not heard from for too long.
 	Lost(instance string, why Reason)
+	// Renamed reports that the name of our own service was taken, and under which
+	// it is announced instead. The TXT strings are still the old ones.
+	Renamed(instance string)
 	// Failed reports that the backend sees nothing at present, and why.
 	Failed(err error)
 }

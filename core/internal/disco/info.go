@@ -70,6 +70,9 @@ func infoOf(s Sighting) (Info, bool) {
 			info.Legacy = false
 		}
 	}
+	if renamed(s.Instance, info.Name) {
+		info.Name = s.Instance
+	}
 	if !hasID {
 		info.ID = derivedID(s.Instance)
 	}
@@ -77,6 +80,17 @@ func infoOf(s Sighting) (Info, bool) {
 		info.TCPPort = s.Addrs[0].Port() // as 1.x does
 	}
 	return info, ValidName(info.Name) && len(s.Addrs) > 0
+}
+
+// renamed tells an instance that was given a number because its name was taken
+// (RFC 6762 §9), by a backend that could not change the TXT record with it.
+func renamed(instance, node string) bool {
+	number, ok := strings.CutPrefix(instance, node+" (")
+	if !ok || !strings.HasSuffix(number, ")") {
+		return false
+	}
+	_, err := strconv.ParseUint(strings.TrimSuffix(number, ")"), 10, 16)
+	return err == nil
 }
 
 // ValidName reports whether a node can have this name: 1 to 63 bytes of UTF-8

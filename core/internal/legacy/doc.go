@@ -25,6 +25,10 @@ const (
 	// PingFunc is the function every 1.x node has registered.
 	PingFunc = "__ping__"
 
+	// maxDatagram is the largest payload of a UDP datagram that 1.x counts with,
+	// in bytes (MAX_DATAGRAM).
+	maxDatagram = 65535
+
 	// maxDigits is CPython's default limit on the digits of an integer
 	// literal (sys.int_info.default_max_str_digits).
 	maxDigits = 4300

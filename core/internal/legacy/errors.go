@@ -59,6 +59,9 @@ type TooLargeError struct {
 }
 
 func (e *TooLargeError) Error() string {
+	if e.Size > maxDatagram {
+		return fmt.Sprintf("Payload too large for UDP datagram (%d bytes)", e.Size)
+	}
 	return fmt.Sprintf("%s: encoded size %d bytes exceeds MAX_SAFE_UDP_PAYLOAD (%d) to avoid IP fragmentation",
 		e.What, e.Size, e.Limit)
 }

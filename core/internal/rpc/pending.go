@@ -14,23 +14,32 @@ import (
 // datagrams and a forged answer, so it comes from a cryptographic generator.
 const IDLen = 36
 
-// ErrTooMany says that MaxPending calls wait already.
-var ErrTooMany = errors.New("too many calls are waiting for an answer")
+var (
+	// ErrTooMany says that MaxPending calls wait already.
+	ErrTooMany = errors.New("too many calls are waiting for an answer")
+	// ErrClosed says that the table was closed.
+	ErrClosed = errors.New("closed")
+)
 
 // MaxPending bounds the calls of one node that wait at the same time.
 const MaxPending = 1 << 16
 
 // A Call waits for its answer.
 type Call[R any] struct {
-	ID   [IDLen]byte
-	Done chan R // receives the answer, once
+	ID [IDLen]byte
+
+	done func(R)
 }
 
 // Pending is the table of calls that wait. It is safe for concurrent use.
+//
+// A call leaves the table once: by Answer, Remove or Close. Whichever takes it out
+// is the one that tells whoever waits.
 type Pending[R any] struct {
-	mu    sync.Mutex
-	rnd   *mrand.ChaCha8
-	calls map[[IDLen]byte]*Call[R]
+	mu     sync.Mutex
+	rnd    *mrand.ChaCha8
+	calls  map[[IDLen]byte]*Call[R]
+	closed bool
 }
 
 // NewPending returns an empty table.
@@ -40,17 +49,20 @@ func NewPending[R any]() *Pending[R] {
 	return &Pending[R]{rnd: mrand.NewChaCha8(seed), calls: make(map[[IDLen]byte]*Call[R])}
 }
 
-// Add enters a call under a new ID.
-func (p *Pending[R]) Add() (*Call[R], error) {
-	c := &Call[R]{Done: make(chan R, 1)}
+// Add enters a call under a new ID. done gets its answer, on the goroutine that
+// calls Answer or Close, so it must not block.
+func (p *Pending[R]) Add(c *Call[R], done func(R)) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.calls) >= MaxPending {
-		return nil, ErrTooMany
+	switch {
+	case p.closed:
+		return ErrClosed
+	case len(p.calls) >= MaxPending:
+		return ErrTooMany
 	}
-	c.ID = p.newID()
+	c.ID, c.done = p.newID(), done
 	p.calls[c.ID] = c
-	return c, nil
+	return nil
 }
 
 // newID makes a version 4 UUID.
@@ -84,15 +96,29 @@ func (p *Pending[R]) Answer(id []byte, r R) bool {
 	if c == nil {
 		return false
 	}
-	c.Done <- r
+	c.done(r)
 	return true
 }
 
-// Remove forgets a call that nobody waits for any more.
-func (p *Pending[R]) Remove(c *Call[R]) {
+// Remove takes a call out that nobody waits for any more, and reports whether it
+// was still there: if not, its answer is on its way.
+func (p *Pending[R]) Remove(c *Call[R]) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	_, waiting := p.calls[c.ID]
 	delete(p.calls, c.ID)
+	return waiting
+}
+
+// Close gives all calls the answer r and takes no more.
+func (p *Pending[R]) Close(r R) {
+	p.mu.Lock()
+	calls := p.calls
+	p.calls, p.closed = nil, true
+	p.mu.Unlock()
+	for _, c := range calls {
+		c.done(r)
+	}
 }
 
 // Len returns how many calls wait.

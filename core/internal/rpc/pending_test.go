@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"regexp"
+	"slices"
 	"sync"
 	"testing"
 
@@ -15,11 +16,7 @@ func TestIDsAreUUIDs(t *testing.T) {
 	shape := regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
 	seen := map[[IDLen]byte]bool{}
 	for range 1000 {
-		c, err := p.Add()
-		if err != nil {
-			t.Fatal(err)
-		}
-		id := c.ID
+		id := add(t, p, nil).ID
 		if !shape.Match(id[:]) {
 			t.Fatalf("%s is no version 4 UUID", id)
 		}
@@ -30,20 +27,48 @@ func TestIDsAreUUIDs(t *testing.T) {
 	}
 }
 
-func TestFirstAnswerCounts(t *testing.T) {
-	p := NewPending[int]()
-	c, err := p.Add()
-	if err != nil {
+func add(t *testing.T, p *Pending[int], done func(int)) *Call[int] {
+	t.Helper()
+	c := new(Call[int])
+	if err := p.Add(c, done); err != nil {
 		t.Fatal(err)
 	}
+	return c
+}
+
+func TestFirstAnswerCounts(t *testing.T) {
+	p := NewPending[int]()
+	var got []int
+	c := add(t, p, func(r int) { got = append(got, r) })
 	if !p.Answer(c.ID[:], 1) {
 		t.Error("nobody was waiting")
 	}
 	if p.Answer(c.ID[:], 2) {
 		t.Error("a second answer was taken")
 	}
-	if got := <-c.Done; got != 1 {
-		t.Errorf("got %d", got)
+	if p.Remove(c) {
+		t.Error("still there after its answer")
+	}
+	if !slices.Equal(got, []int{1}) {
+		t.Errorf("got %v", got)
+	}
+}
+
+func TestCloseAnswersAll(t *testing.T) {
+	p := NewPending[int]()
+	sum := 0
+	for range 3 {
+		add(t, p, func(r int) { sum += r })
+	}
+	p.Close(7)
+	if sum != 21 || p.Len() != 0 {
+		t.Errorf("sum %d, %d left", sum, p.Len())
+	}
+	if err := p.Add(new(Call[int]), nil); err != ErrClosed {
+		t.Errorf("after close: %v", err)
+	}
+	if p.Answer(make([]byte, IDLen), 1) {
+		t.Error("answered after close")
 	}
 }
 
@@ -61,12 +86,9 @@ func TestRemovedCallsLeaveNothing(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 100 {
 		wg.Go(func() {
-			c, err := p.Add()
-			if err != nil {
-				t.Error(err)
-				return
+			if c := add(t, p, nil); !p.Remove(c) || p.Remove(c) {
+				t.Error("not there once")
 			}
-			p.Remove(c)
 		})
 	}
 	wg.Wait()
@@ -78,11 +100,9 @@ func TestRemovedCallsLeaveNothing(t *testing.T) {
 func TestPendingIsBounded(t *testing.T) {
 	p := NewPending[int]()
 	for range MaxPending {
-		if _, err := p.Add(); err != nil {
-			t.Fatal(err)
-		}
+		add(t, p, nil)
 	}
-	if _, err := p.Add(); err != ErrTooMany {
+	if err := p.Add(new(Call[int]), nil); err != ErrTooMany {
 		t.Errorf("err = %v", err)
 	}
 }

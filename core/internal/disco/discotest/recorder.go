@@ -44,6 +44,10 @@ func (r *Recorder) Lost(instance string, why disco.Reason) {
 }
 
 // Failed implements disco.Sink.
+// Renamed is not recorded: the other nodes see it.
+func (r *Recorder) Renamed(string) {}
+
+// Failed records what keeps the backend from seeing anything.
 func (r *Recorder) Failed(err error) { r.add(Event{Err: err}) }
 
 // Events returns what was recorded from the n-th event on.

@@ -20,6 +20,7 @@ func (nowhere) multicast(netio.Interface, family, []byte) {}
 func (nowhere) unicast(netio.Interface, target, []byte)   {}
 func (nowhere) Found(disco.Sighting)                      {}
 func (nowhere) Lost(string, disco.Reason)                 {}
+func (nowhere) Renamed(string)                            {}
 func (nowhere) Failed(error)                              {}
 
 // BenchmarkAnnouncement is the cost of one announcement of a node that is known.

@@ -137,6 +137,7 @@ func (e *engine) rename(now time.Time) {
 		i.announcedAt = time.Time{}
 		e.restart(i, now)
 	}
+	e.sink.Renamed(self.Instance)
 }
 
 // withdraw takes back the records of a name that is another's. The PTR record is

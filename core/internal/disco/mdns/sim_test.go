@@ -57,6 +57,7 @@ type node struct {
 
 func (n *node) Found(s disco.Sighting)             { n.found = append(n.found, s); delete(n.lost, s.Instance) }
 func (n *node) Lost(name string, why disco.Reason) { n.lost[name] = why }
+func (n *node) Renamed(string)                     {}
 func (n *node) Failed(err error)                   { n.errs = append(n.errs, err) }
 func (n *node) refresh()                           {}
 func (n *node) join(netio.Interface, family) error { return nil }

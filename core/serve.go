@@ -1,0 +1,208 @@
+package peerlink
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+
+	"github.com/peerlink/peerlink/core/internal/legacy"
+)
+
+// maxIdle is how many goroutines wait for the next request. Each new one would grow
+// its stack anew, which takes longer than the rest of a call.
+const maxIdle = 32
+
+// A Request is a call of a peer that waits to be answered, by Reply or Fail, from
+// any goroutine. The first answer counts.
+type Request struct {
+	Func    string
+	Payload Payload // the arguments
+	Caller  Caller
+
+	node     *Node
+	id       []byte // raw JSON, to be echoed
+	answered atomic.Bool
+}
+
+// Reply answers with a result. It encodes and sends on the calling goroutine.
+func (r *Request) Reply(result Payload) { r.answer(result, nil) }
+
+// Fail answers with an error; a *RemoteError chooses what the caller sees.
+func (r *Request) Fail(err error) { r.answer(Payload{}, err) }
+
+func (r *Request) answer(result Payload, err error) {
+	if r.answered.Swap(true) {
+		return
+	}
+	if err == nil {
+		result, err = checkedJSON(result)
+	}
+	n := r.node
+	if err != nil {
+		n.refuse(r.id, r.Caller.Addr, asRemote(err))
+	} else {
+		buf := packets.Get().(*[]byte)
+		n.sendTo(r.Caller.Addr, legacy.AppendResponse((*buf)[:0], r.id, result.Bytes))
+		packets.Put(buf)
+	}
+	n.open.remove(r)
+	n.gate.Leave(r.Caller.Addr)
+}
+
+// dispatch hands a request, which has passed the gate, to its handler.
+func (n *Node) dispatch(h handler, m legacy.Message, src netip.AddrPort, p *Peer) {
+	r := &Request{
+		Func:    m.Func,
+		Payload: Payload{Codec: JSON, Bytes: joinArguments(m.Args, m.Kwargs)},
+		Caller:  Caller{Name: m.Src, Named: m.HasSrc, Addr: src, Peer: p},
+		node:    n,
+		id:      bytes.Clone(m.ID),
+	}
+	if h.async == nil {
+		n.giveJob(job{h.raw, r})
+		return
+	}
+	if !n.open.add(r) {
+		r.Fail(ErrClosed)
+		return
+	}
+	if err := n.guard(r, func() { h.async(r) }); err != nil {
+		r.Fail(err)
+	}
+}
+
+// joinArguments makes a request payload. It copies.
+func joinArguments(args, kwargs []byte) []byte {
+	if len(kwargs) <= len("{}") {
+		kwargs = nil
+	}
+	out := make([]byte, 0, len(args)+len(kwargs))
+	return append(append(out, args...), kwargs...)
+}
+
+// A job is a request for a handler that may block.
+type job struct {
+	fn  RawHandler
+	req *Request
+}
+
+// giveJob finds an idle goroutine for j, or starts one.
+func (n *Node) giveJob(j job) {
+	select {
+	case n.jobs <- j:
+	default:
+		n.spawn(func() { n.serve(j) })
+	}
+}
+
+// serve runs jobs until there are enough others that wait for one.
+func (n *Node) serve(j job) {
+	for {
+		n.run(j)
+		if n.idle.Add(1) > maxIdle {
+			n.idle.Add(-1)
+			return
+		}
+		select {
+		case j = <-n.jobs:
+			n.idle.Add(-1)
+		case <-n.done:
+			return
+		}
+	}
+}
+
+// run calls a handler and answers what it returns.
+func (n *Node) run(j job) {
+	var result Payload
+	var err error
+	panicked := n.guard(j.req, func() {
+		result, err = j.fn(context.WithValue(n.ctx, callerKey{}, &j.req.Caller), j.req.Payload)
+	})
+	j.req.answer(result, errors.Join(panicked, err))
+}
+
+// guard makes an error of a panic: a bug in one handler is no reason to end the
+// node.
+func (n *Node) guard(r *Request, fn func()) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			n.log.Error("handler panicked", "func", r.Func, "caller", r.Caller.Name, "panic", p, "stack", string(debug.Stack()))
+			err = &RemoteError{Type: "Panic", Message: fmt.Sprint(p)}
+		}
+	}()
+	fn()
+	return nil
+}
+
+// refuse answers with an error.
+func (n *Node) refuse(id []byte, to netip.AddrPort, e *RemoteError) {
+	n.sendTo(to, legacy.AppendError(nil, id, e.Type, e.Message))
+}
+
+// checkedJSON converts p for the wire, on which nothing but valid JSON may go.
+func checkedJSON(p Payload) (Payload, error) {
+	if len(p.Bytes) == 0 {
+		return Payload{Codec: JSON}, nil
+	}
+	if p.Codec == JSON {
+		return p, legacy.Valid(p.Bytes)
+	}
+	return p.Convert(JSON)
+}
+
+// asRemote chooses what the caller sees of a handler's error.
+func asRemote(err error) *RemoteError {
+	if r, ok := errors.AsType[*RemoteError](err); ok {
+		return r
+	}
+	if _, ok := errors.AsType[*legacy.NotEncodableError](err); ok {
+		return &RemoteError{Type: "TypeError", Message: rootCause(err).Error()}
+	}
+	if _, ok := errors.AsType[*Error](err); ok {
+		return &RemoteError{Type: "PeerLinkError", Message: err.Error()}
+	}
+	return &RemoteError{Type: "Error", Message: err.Error()}
+}
+
+// requests are those of asynchronous handlers that have not been answered.
+type requests struct {
+	mu     sync.Mutex
+	open   map[*Request]struct{} // as many as the gate lets in
+	closed bool
+}
+
+func (q *requests) add(r *Request) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		return false
+	}
+	if q.open == nil {
+		q.open = make(map[*Request]struct{})
+	}
+	q.open[r] = struct{}{}
+	return true
+}
+
+func (q *requests) remove(r *Request) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	delete(q.open, r)
+}
+
+// close fails what is open, and refuses what comes.
+func (q *requests) close() {
+	q.mu.Lock()
+	open := q.open
+	q.open, q.closed = nil, true
+	q.mu.Unlock()
+	for r := range open {
+		r.Fail(ErrClosed)
+	}
+}
