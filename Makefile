@@ -54,7 +54,7 @@ lint-go:
 	$(GO) tool staticcheck ./...
 
 lint-python: $(VENV)/.tools
-	cd python && ../$(PY) -m ruff check . ../examples/python ../test && ../$(PY) -m ruff format --check . ../examples/python
+	cd python && ../$(PY) -m ruff check . ../examples/python ../test && ../$(PY) -m ruff format --check . ../examples/python ../test
 	cd python && ../$(PY) -m mypy
 
 ## python-test: the package, installed as a user would, into build/venv
@@ -95,8 +95,8 @@ fuzz:
 
 ## bench: speed beside named peers, in network namespaces (root); fills docs/BENCHMARKS.md
 .PHONY: bench
-bench: build $(VENV)/.tools
-	$(PY) test/bench/run.py
+bench:
+	$(GO) run ./test/bench
 
 $(VENV)/.tools: python/pyproject.toml
 	$(PYTHON) -m venv $(VENV)

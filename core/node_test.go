@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/peerlink/peerlink/core/internal/leaktest"
+	"github.com/peerlink/peerlink/internal/leaktest"
 )
 
 func TestMain(m *testing.M) { leaktest.Main(m) }
@@ -107,17 +107,14 @@ func TestTwoNodesFindEachOtherAndCall(t *testing.T) {
 				return "Phone2 called by " + c.Name
 			})
 			ctx := soon(t)
-			if err := errors.Join(one.WaitPeers(ctx, 1), two.WaitPeers(ctx, 1)); err != nil {
-				t.Fatal(err)
-			}
-			p1, err := two.Peer("Phone1")
+			p1, err := two.WaitPeer(ctx, "Phone1")
 			if err != nil {
 				t.Fatal(err)
 			}
 			if sum, err := Call[int](ctx, p1, "add", 25, 17); err != nil || sum != 42 {
 				t.Errorf("add = %d, %v", sum, err)
 			}
-			p2, err := one.Peer("phone2")
+			p2, err := one.WaitPeer(ctx, "phone2")
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -100,8 +100,9 @@ class Node(Process):
 
     def __init__(self, programs, host, kind, name):
         argv = [programs.python(kind), HERE / "node.py", name]
-        super().__init__(programs, host, argv, kind,
-                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8")
+        super().__init__(
+            programs, host, argv, kind, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8"
+        )
         self.name = name
         self._numbers_used = itertools.count(1)
         self._waiting = {}
@@ -225,8 +226,13 @@ class GoClient:
 
     def run(self, *args):
         """Run a command to its end; returns exit code and output."""
-        process = Process(self.programs, self.host, [self.programs.cli, "--json", "--name", self.name, *args], GO,
-                          stdout=subprocess.PIPE)
+        process = Process(
+            self.programs,
+            self.host,
+            [self.programs.cli, "--json", "--name", self.name, *args],
+            GO,
+            stdout=subprocess.PIPE,
+        )
         try:
             out, _ = process.process.communicate(timeout=ANSWER_TIMEOUT)
         finally:
@@ -235,8 +241,9 @@ class GoClient:
 
     def call(self, target, function, *args, timeout=5.0, **kwargs):
         """As Node.call; raises Failed with the kind of the error as type."""
-        return self._answer("call", target, function, json.dumps(args), "--kwargs", json.dumps(kwargs),
-                            "--timeout", f"{timeout}s")["result"]
+        return self._answer(
+            "call", target, function, json.dumps(args), "--kwargs", json.dumps(kwargs), "--timeout", f"{timeout}s"
+        )["result"]
 
     def ping(self, target):
         """Ping, and return what is known of the peer."""

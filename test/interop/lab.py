@@ -65,8 +65,13 @@ def lan(count):
     with _spaces(number, count) as hosts:
         _cable(hosts)
         for host in hosts:
-            _batch(host, "link set lo up", "link set eth0 multicast on up",
-                   f"addr add {host.addr}/24 brd + dev eth0", "route add default dev eth0")
+            _batch(
+                host,
+                "link set lo up",
+                "link set eth0 multicast on up",
+                f"addr add {host.addr}/24 brd + dev eth0",
+                "route add default dev eth0",
+            )
         yield hosts
 
 
@@ -94,8 +99,20 @@ def _cable(hosts):
     """Join two hosts; a single one gets a cable whose other end is its own, unused port."""
     if len(hosts) > 2:
         raise ValueError("two hosts at most: more need a bridge")
-    _ip("link", "add", "eth0", "netns", hosts[0].space, "type", "veth",
-        "peer", "name", "eth0" if len(hosts) == 2 else "plug", "netns", hosts[-1].space)
+    _ip(
+        "link",
+        "add",
+        "eth0",
+        "netns",
+        hosts[0].space,
+        "type",
+        "veth",
+        "peer",
+        "name",
+        "eth0" if len(hosts) == 2 else "plug",
+        "netns",
+        hosts[-1].space,
+    )
     if len(hosts) == 1:
         _batch(hosts[0], "link set plug up")
 

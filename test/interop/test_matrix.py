@@ -200,11 +200,11 @@ def test_timeout(pair):
 @between(*PYTHONS)
 def test_arguments_that_json_has_not(pair):
     """Tuples become lists and keys strings; a set is refused before anything is sent."""
+
     def call(source):
         return pair.client.do("run", source=f"node.call({pair.server.name!r}, 'echo', {source})")
 
-    assert call("{1: (1, 2), None: 0, 1.5: 1, 7: True}") == {
-        "1": [1, 2], "null": 0, "1.5": 1, "7": True}
+    assert call("{1: (1, 2), None: 0, 1.5: 1, 7: True}") == {"1": [1, 2], "null": 0, "1.5": 1, "7": True}
     for source in ("{1, 2}", "b''", "object()"):
         with pytest.raises(Failed) as caught:
             call(source)
@@ -216,8 +216,19 @@ def test_arguments_that_json_has_not(pair):
 
 def request_size(pair, text):
     """The bytes of echo(text), as 1.1.1 writes it."""
-    return len(json.dumps({"type": "request", "id": str(uuid.uuid4()), "src": pair.client.name,
-                           "dst": pair.server.name, "rpc": "echo", "args": [text], "kwargs": {}}))
+    return len(
+        json.dumps(
+            {
+                "type": "request",
+                "id": str(uuid.uuid4()),
+                "src": pair.client.name,
+                "dst": pair.server.name,
+                "rpc": "echo",
+                "args": [text],
+                "kwargs": {},
+            }
+        )
+    )
 
 
 @between(*PYTHONS, *GO_SERVED)
@@ -227,8 +238,9 @@ def test_largest_request(pair):
     assert pair.call("echo", text) == text
     error = pair.fails("echo", text + "x")
     assert error.type == "PeerLinkError"
-    assert error.message == ("RPC request: encoded size 1201 bytes exceeds MAX_SAFE_UDP_PAYLOAD (1200)"
-                             " to avoid IP fragmentation")
+    assert error.message == (
+        "RPC request: encoded size 1201 bytes exceeds MAX_SAFE_UDP_PAYLOAD (1200) to avoid IP fragmentation"
+    )
 
 
 @between(*GO_CALLED)
@@ -241,8 +253,9 @@ def test_largest_result(pair):
     fits = LIMIT - len(json.dumps({"type": "response", "id": str(uuid.uuid4()), "result": ""}))
     assert pair.call("blow_up_to", fits) == "x" * fits
     error = pair.fails("blow_up_to", fits + 1)
-    text = ("PeerLinkError: RPC result too large (1201 bytes encoded);"
-            " keep return value under MAX_SAFE_UDP_PAYLOAD (1200)")
+    text = (
+        "PeerLinkError: RPC result too large (1201 bytes encoded); keep return value under MAX_SAFE_UDP_PAYLOAD (1200)"
+    )
     if pair.client.kind == GO:
         assert text in error.message
     else:
@@ -277,11 +290,14 @@ def test_results_that_json_has_not(pair):
 
 
 @between((OURS, OURS), (OURS, REAL), (OURS, GO))
-@pytest.mark.parametrize(("function", "text"), [
-    ("a_set", "TypeError: Object of type set is not JSON serializable"),
-    ("some_bytes", "TypeError: Object of type bytes is not JSON serializable"),
-    ("quit_interpreter", "SystemExit: 3"),
-])
+@pytest.mark.parametrize(
+    ("function", "text"),
+    [
+        ("a_set", "TypeError: Object of type set is not JSON serializable"),
+        ("some_bytes", "TypeError: Object of type bytes is not JSON serializable"),
+        ("quit_interpreter", "SystemExit: 3"),
+    ],
+)
 def test_what_1_1_1_leaves_unanswered_is_an_error_at_once(pair, function, text):
     """There the caller waits in vain: 1.1.1 logs it and says nothing."""
     begin = time.monotonic()

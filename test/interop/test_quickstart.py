@@ -37,6 +37,7 @@ def block_under(readme, heading):
 @pytest.fixture(scope="module")
 def results(programs, blocks):
     """What all pairs did, run a few at once, each on a network of its own."""
+
     def run(pair):
         hosts, server, client = pair.values
         with lab.lan(hosts) as made:

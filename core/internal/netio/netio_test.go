@@ -5,7 +5,7 @@ import (
 	"net/netip"
 	"testing"
 
-	"github.com/peerlink/peerlink/core/internal/leaktest"
+	"github.com/peerlink/peerlink/internal/leaktest"
 )
 
 func TestMain(m *testing.M) { leaktest.Main(m) }

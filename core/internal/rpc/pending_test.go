@@ -6,7 +6,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/peerlink/peerlink/core/internal/leaktest"
+	"github.com/peerlink/peerlink/internal/leaktest"
 )
 
 func TestMain(m *testing.M) { leaktest.Main(m) }

@@ -7,7 +7,7 @@ import (
 	"github.com/peerlink/peerlink/core/internal/disco"
 	"github.com/peerlink/peerlink/core/internal/disco/discotest"
 	"github.com/peerlink/peerlink/core/internal/disco/mdns/dnsname"
-	"github.com/peerlink/peerlink/core/internal/leaktest"
+	"github.com/peerlink/peerlink/internal/leaktest"
 )
 
 func TestMain(m *testing.M) { leaktest.Main(m) }

@@ -8,7 +8,7 @@ import (
 
 	"github.com/miekg/dns"
 
-	"github.com/peerlink/peerlink/core/internal/leaktest"
+	"github.com/peerlink/peerlink/internal/leaktest"
 )
 
 func TestMain(m *testing.M) { leaktest.Main(m) }
