@@ -34,7 +34,8 @@ func (p Payload) Convert(c Codec) (Payload, error) {
 	if p.Codec == c {
 		return p, nil
 	}
-	out := Payload{Codec: c}
+	// JSON of what was CBOR is longer by quotes and separators, seldom by more.
+	out := Payload{Codec: c, Bytes: make([]byte, 0, len(p.Bytes)+len(p.Bytes)/4+16)}
 	for rest := p.Bytes; len(rest) > 0; {
 		first, more, err := p.split(rest)
 		if err == nil {
