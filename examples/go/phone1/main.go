@@ -1,4 +1,3 @@
-// Phone1 lets other nodes add numbers.
 package main
 
 import (
@@ -14,14 +13,16 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	node, err := peerlink.Start(ctx, peerlink.Config{Name: "Phone1"})
+	node, err := peerlink.Start(ctx, peerlink.Config{
+		Name: "Phone1",
+		Handlers: map[string]any{
+			"add": func(a, b int) int { return a + b },
+		},
+	})
 	if err != nil {
-		log.Fatal(err)
-	}
-	defer node.Close()
-	if err := node.Handle("add", func(a, b int) int { return a + b }); err != nil {
 		log.Fatal(err)
 	}
 	fmt.Println("Phone1 is ready")
 	<-ctx.Done()
+	node.Close()
 }

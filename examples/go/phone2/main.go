@@ -1,23 +1,19 @@
-// Phone2 finds Phone1 and has it add two numbers.
 package main
 
 import (
 	"context"
 	"fmt"
 	"log"
-	"time"
 
 	peerlink "github.com/peerlink/peerlink/core"
 )
 
 func main() {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
+	ctx := context.Background()
 	node, err := peerlink.Start(ctx, peerlink.Config{Name: "Phone2"})
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer node.Close()
 	phone1, err := node.WaitPeer(ctx, "Phone1")
 	if err != nil {
 		log.Fatal(err)
@@ -27,4 +23,5 @@ func main() {
 		log.Fatal(err)
 	}
 	fmt.Println(sum) // 42
+	node.Close()
 }
