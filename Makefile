@@ -17,6 +17,7 @@ include test/jvm/build.mk
 
 EXAMPLE_LIBS := -L$(BUILD) -lpeerlink -Wl,-rpath,$(CURDIR)/$(BUILD) -lpthread
 
+GO_DIRS    := core cmd bind internal examples test
 GO_SOURCES := $(shell find core cmd -name '*.go' -not -name '*_test.go') go.mod go.sum
 
 ## demo: Phone1 and Phone2, two processes, find each other and add two numbers
@@ -47,10 +48,10 @@ wheel: $(VENV)/.tools
 lint: lint-go lint-python
 
 lint-go:
-	@test -z "$$(gofmt -l core cmd bind examples test)" || { gofmt -d core cmd bind examples test; exit 1; }
+	@test -z "$$(gofmt -l $(GO_DIRS))" || { gofmt -d $(GO_DIRS); exit 1; }
 	$(GO) mod tidy -diff
 	$(GO) vet ./...
-	for os in android darwin windows; do CGO_ENABLED=0 GOOS=$$os GOARCH=arm64 $(GO) vet ./core/... ./cmd/... || exit 1; done
+	for os in android darwin windows; do CGO_ENABLED=0 GOOS=$$os GOARCH=arm64 $(GO) vet ./core/... ./cmd/... ./bind/mobile || exit 1; done
 	$(GO) tool staticcheck ./...
 
 lint-python: $(VENV)/.tools

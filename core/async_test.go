@@ -3,6 +3,7 @@ package peerlink
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -142,4 +143,83 @@ func TestShutdownLetsHandlersFinish(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}
+}
+
+// An answer that is quicker than the timer is armed must not make the peer suspect
+// when the time is over.
+func TestAnsweredCallsLeaveNoTimer(t *testing.T) {
+	_, b, toB := pair(t)
+	handle(t, b, "f", func() {})
+	for range 2000 {
+		ch, _ := begin(toB, "f", time.Millisecond)
+		if got := <-ch; got.err != nil {
+			toB.suspect.Store(false) // it really timed out
+		}
+	}
+	time.Sleep(20 * time.Millisecond) // longer than any timer that might be left
+	if toB.suspect.Load() {
+		t.Error("the peer is suspect although it answered")
+	}
+}
+
+// nothingRuns waits until the gate is empty: an answer is sent before its handler
+// leaves.
+func nothingRuns(t *testing.T, n *Node) {
+	t.Helper()
+	select {
+	case <-n.gate.Shut():
+	case <-soon(t).Done():
+		t.Errorf("%d still count as running", n.gate.Running())
+	}
+}
+
+type nilError struct{ text string }
+
+func (e *nilError) Error() string { return e.text }
+
+// Whatever a handler does, its caller gets an answer and the node lives.
+func TestBadHandlers(t *testing.T) {
+	_, b, toB := pair(t)
+	for name, fn := range map[string]RawHandler{
+		"nil error":        func(context.Context, Payload) (Payload, error) { var e *nilError; return Payload{}, e },
+		"nil remote error": func(context.Context, Payload) (Payload, error) { var e *RemoteError; return Payload{}, e },
+		"goexit":           func(context.Context, Payload) (Payload, error) { runtime.Goexit(); return Payload{}, nil },
+		"bad JSON":         func(context.Context, Payload) (Payload, error) { return Payload{JSON, []byte("[")}, nil },
+		"no codec":         func(context.Context, Payload) (Payload, error) { return Payload{0, []byte("1")}, nil },
+	} {
+		if err := b.HandleRaw(name, fn); err != nil {
+			t.Fatal(err)
+		}
+		if err := toB.Call(t.Context(), nil, name); CodeOf(err) != CodeRemote {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	nothingRuns(t, b)
+}
+
+func TestLoneSurrogatesAreEscapedOnTheWire(t *testing.T) {
+	_, b, toB := pair(t)
+	if err := b.HandleRaw("echo", func(_ context.Context, req Payload) (Payload, error) {
+		return Payload{JSON, []byte("\"\xed\xa0\x80\"")}, nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	got, err := toB.CallRaw(t.Context(), "echo", Payload{JSON, []byte("[\"\xed\xa0\x80\"]")})
+	if err != nil || string(got.Bytes) != `"\ud800"` {
+		t.Errorf("%q, %v", got.Bytes, err)
+	}
+}
+
+func TestHandlerCannotMisdirectTheAnswer(t *testing.T) {
+	_, b, toB := pair(t)
+	if err := b.HandleAsync("f", func(r *Request) {
+		r.Caller = Caller{}
+		r.Reply(Payload{})
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := toB.Call(t.Context(), nil, "f"); err != nil {
+		t.Error(err)
+	}
+	nothingRuns(t, b)
 }

@@ -102,24 +102,29 @@ func (p *Peer) call(ctx context.Context, fn string, req Payload) (Payload, error
 }
 
 // StartCall is CallRaw that does not wait; the bindings use it. It encodes and sends
-// on the calling goroutine. done is called exactly once: on a goroutine of the node,
-// usually the one that reads the socket, so it must not block; or, if nothing could
-// be sent, before StartCall returns. A timeout of 0 is DefaultTimeout, a negative one
+// on the calling goroutine. done is called exactly once: by the goroutine that reads
+// the socket, by a timer, by whoever cancels or closes the node, or, if nothing could
+// be sent, before StartCall returns. It must not block. A timeout of 0 is DefaultTimeout, a negative one
 // is none. cancel makes the call end with ErrCanceled, unless it is over.
 func (p *Peer) StartCall(fn string, req Payload, timeout time.Duration, done func(Payload, error)) (cancel func()) {
 	if timeout == 0 {
 		timeout = DefaultTimeout
 	}
 	var call rpc.Call[reply]
-	end := func(cause error) {
-		if p.node.pending.Remove(&call) {
+	end := func(cause error) bool {
+		ended := p.node.pending.Remove(&call)
+		if ended {
 			done(Payload{}, contextError("call "+fn, p.Name(), cause))
 		}
+		return ended
 	}
 	// Made before the call is entered, armed after: whoever answers sees it.
 	timer := time.AfterFunc(math.MaxInt64, func() {
-		p.node.suspect(p)
-		end(context.DeadlineExceeded)
+		p.node.late.RLock()
+		defer p.node.late.RUnlock()
+		if end(context.DeadlineExceeded) {
+			p.node.suspect(p)
+		}
 	})
 	err := p.begin(&call, fn, req, func(r reply) {
 		timer.Stop()
@@ -131,7 +136,10 @@ func (p *Peer) StartCall(fn string, req Payload, timeout time.Duration, done fun
 		done(Payload{}, err)
 		return func() {}
 	case timeout > 0:
-		timer.Reset(timeout) // if the answer was quicker, it will find nothing to end
+		timer.Reset(timeout)
+		if !p.node.pending.Waiting(&call) { // the answer was quicker
+			timer.Stop()
+		}
 	}
 	return func() {
 		timer.Stop()
@@ -155,6 +163,7 @@ func (p *Peer) begin(call *rpc.Call[reply], fn string, req Payload, done func(re
 	if err != nil {
 		return fail(CodeInvalid, err)
 	}
+	args, kwargs = escaped(args), escaped(kwargs)
 	switch err := p.node.pending.Add(call, done); err {
 	case nil:
 	case rpc.ErrClosed:
@@ -177,7 +186,11 @@ func (p *Peer) outcome(fn string, r reply) (Payload, error) {
 	}
 	p.noteHeard(r.at, r.from)
 	if r.err != nil {
-		return Payload{}, &Error{Code: CodeRemote, Op: op, Peer: p.Name(), Err: &RemoteError{Type: r.err.Type, Message: r.err.Message}}
+		code := CodeRemote
+		if r.err.Type == overloaded {
+			code = CodeOverloaded
+		}
+		return Payload{}, &Error{Code: code, Op: op, Peer: p.Name(), Err: &RemoteError{Type: r.err.Type, Message: r.err.Message}}
 	}
 	return Payload{Codec: JSON, Bytes: r.result}, nil
 }

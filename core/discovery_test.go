@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"log/slog"
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -157,9 +159,12 @@ func TestEventsTellTheLifeOfAPeer(t *testing.T) {
 	_ = first
 
 	third := l.join()
-	start(t, Config{Name: "Phone3", Discovery: []Discovery{third}})
+	three := start(t, Config{Name: "Phone3", Discovery: []Discovery{third}})
 	events.want("Phone3 up")
-	third.vanish(Expired)
+	third.vanish(Expired) // which says nothing while it answers
+	if err := three.Close(); err != nil {
+		t.Fatal(err)
+	}
 	events.want("Phone3 down expired")
 }
 
@@ -319,5 +324,113 @@ func TestATakenNameIsAnnouncedDifferently(t *testing.T) {
 	defer mine.mu.Unlock()
 	if len(mine.updates) != 1 || mine.updates[0][0] != "node=A (2)" {
 		t.Errorf("announced %v", mine.updates)
+	}
+}
+
+func TestRenamedPeerIsFoundUnderItsNewName(t *testing.T) {
+	var l lan
+	mine, its := l.join(), l.join()
+	n := start(t, Config{Name: "A", Discovery: []Discovery{mine}})
+	events := read(t, n)
+	b := start(t, Config{Name: "B", Discovery: []Discovery{its}})
+	events.want("B up")
+	waited := make(chan error)
+	go func() { _, err := n.WaitPeer(soon(t), "B (2)"); waited <- err }()
+	sink{b, 0}.Renamed("B (2)")
+	sink{b, 0}.Renamed("B (2)") // once is enough
+	s := its.sighting()
+	s.TXT = its.updates[0]
+	sink{n, 0}.Found(s)
+	events.want("B down removed")
+	events.want("B (2) up")
+	if err := <-waited; err != nil {
+		t.Error(err)
+	}
+	if len(its.updates) != 1 {
+		t.Errorf("announced %d times", len(its.updates))
+	}
+}
+
+func TestWaitPeerEnds(t *testing.T) {
+	n := alone(t, "A")
+	short, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	if _, err := n.WaitPeer(short, "B"); !errors.Is(err, ErrPeerNotFound) {
+		t.Errorf("time-out: %v", err)
+	}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := n.WaitPeer(gone, "B"); !errors.Is(err, ErrCanceled) || !errors.Is(err, context.Canceled) {
+		t.Errorf("canceled: %v", err)
+	}
+	waited := make(chan error)
+	go func() { _, err := n.WaitPeer(soon(t), "B"); waited <- err }()
+	n.Close()
+	if err := <-waited; !errors.Is(err, ErrClosed) {
+		t.Errorf("closed: %v", err)
+	}
+}
+
+// Multicast may fail where unicast works: who answers is not gone.
+func TestPeerThatAnswersOutlivesItsRecords(t *testing.T) {
+	var l lan
+	mine, its := l.join(), l.join()
+	n := start(t, Config{Name: "A", Discovery: []Discovery{mine}})
+	b := start(t, Config{Name: "B", Discovery: []Discovery{its}})
+	handle(t, b, "f", func() {})
+	p, err := n.WaitPeer(soon(t), "B")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sink{n, 0}.Lost("B", Expired)
+	if err := p.Call(t.Context(), nil, "f"); err != nil {
+		t.Errorf("a peer that answers: %v", err)
+	}
+	sink{n, 0}.Lost("B", Expired) // it is not listed there any more
+	if _, err := n.Peer("B"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestHeartbeatForLegacyPeerThatWasAlsoGiven(t *testing.T) {
+	var l lan
+	n := start(t, Config{Name: "A", Discovery: []Discovery{l.join()}})
+	old := netip.MustParseAddrPort("127.0.0.1:9")
+	sink{n, 0}.Found(Sighting{Instance: "old", Addrs: []netip.AddrPort{old}, TXT: []string{"version=1.1.1"}})
+	if _, err := n.AddPeer("old", old, 0); err != nil {
+		t.Fatal(err)
+	}
+	if !anyLegacy(n.peers.all()) {
+		t.Error("a 1.x node that was also given by the application gets no heartbeat")
+	}
+}
+
+// reentrant is a log handler that asks the node something.
+type reentrant struct {
+	slog.Handler
+	node *atomic.Pointer[Node]
+}
+
+func (r reentrant) Handle(context.Context, slog.Record) error {
+	if n := r.node.Load(); n != nil {
+		for range n.Peers() {
+			break
+		}
+	}
+	return nil
+}
+func (r reentrant) Enabled(context.Context, slog.Level) bool { return true }
+func (r reentrant) WithAttrs([]slog.Attr) slog.Handler       { return r }
+
+func TestLoggerMayUseTheNode(t *testing.T) {
+	var node atomic.Pointer[Node]
+	n, err := Start(t.Context(), Config{Name: "A", Discovery: []Discovery{}, Logger: slog.New(reentrant{node: &node})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer n.Close()
+	node.Store(n)
+	if _, err := n.AddPeer("B", netip.MustParseAddrPort("127.0.0.1:9"), 0); err != nil {
+		t.Fatal(err)
 	}
 }

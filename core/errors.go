@@ -108,6 +108,9 @@ var (
 	ErrTimeout      = &Error{Code: CodeTimeout, Err: context.DeadlineExceeded}
 	ErrTooLarge     = &Error{Code: CodeTooLarge}
 	ErrOverloaded   = &Error{Code: CodeOverloaded}
+	ErrRemote       = &Error{Code: CodeRemote}
+	ErrIO           = &Error{Code: CodeIO}
+	ErrPermission   = &Error{Code: CodePermission}
 	ErrCanceled     = &Error{Code: CodeCanceled, Err: context.Canceled}
 	ErrInvalid      = &Error{Code: CodeInvalid}
 )

@@ -135,21 +135,48 @@ func newEventQueue() *eventQueue {
 	return &eventQueue{latest: make(map[*Peer]unread), notify: make(chan struct{}, 1)}
 }
 
+// put merges e with what is unread of the same peer.
 func (q *eventQueue) put(e Event) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if e.Kind == PeerReplaced && q.latest[e.Old].fresh {
-		q.drop(e.Old)
-		e = Event{Kind: PeerUp, Peer: e.Peer}
+	if e.Kind == PeerReplaced {
+		e = q.collapse(e)
 	}
-	before, waiting := q.latest[e.Peer]
+	before := q.latest[e.Peer]
 	switch {
 	case before.fresh && e.Kind == PeerDown:
-		q.drop(e.Peer)
-		return
+		q.drop(e.Peer) // came and went unseen
 	case before.fresh && e.Kind == PeerMoved:
-		return // its PeerUp will show the new address
-	case !waiting:
+		// Its PeerUp will show the new address.
+	case before.Kind == PeerReplaced && e.Kind == PeerDown:
+		q.drop(e.Peer) // of the two the reader knows the old one
+		q.add(Event{Kind: PeerDown, Peer: before.Old, Reason: e.Reason})
+	case before.Kind == PeerReplaced && e.Kind != PeerReplaced:
+		// The reader will learn of it by the replacement.
+	default:
+		q.add(e)
+	}
+}
+
+// collapse joins a replacement with what is unread of the peer replaced.
+func (q *eventQueue) collapse(e Event) Event {
+	before, waiting := q.latest[e.Old]
+	if !waiting {
+		return e
+	}
+	q.drop(e.Old)
+	switch {
+	case before.fresh:
+		return Event{Kind: PeerUp, Peer: e.Peer}
+	case before.Kind == PeerReplaced:
+		e.Old = before.Old
+	}
+	return e
+}
+
+func (q *eventQueue) add(e Event) {
+	before, waiting := q.latest[e.Peer]
+	if !waiting {
 		q.order = append(q.order, e.Peer)
 		before.fresh = e.Kind == PeerUp
 	}

@@ -175,7 +175,7 @@ func TestCallRawChecksArguments(t *testing.T) {
 }
 
 func TestEventQueueMerges(t *testing.T) {
-	p, old := &Peer{}, &Peer{}
+	p, old, fresh := &Peer{key: 1}, &Peer{key: 2}, &Peer{key: 3}
 	for _, tt := range []struct {
 		name string
 		read bool // the reader has seen that both peers are up
@@ -187,7 +187,13 @@ func TestEventQueueMerges(t *testing.T) {
 		{"went, came, went", true, []Event{{Kind: PeerDown, Peer: p}, {Kind: PeerUp, Peer: p}, {Kind: PeerDown, Peer: p}}, []EventKind{PeerDown}},
 		{"moved before it was seen", false, []Event{{Kind: PeerUp, Peer: p}, {Kind: PeerMoved, Peer: p}}, []EventKind{PeerUp}},
 		{"replaced before it was seen", false, []Event{{Kind: PeerUp, Peer: old}, {Kind: PeerReplaced, Peer: p, Old: old}}, []EventKind{PeerUp}},
-		{"replaced", true, []Event{{Kind: PeerReplaced, Peer: &Peer{}, Old: old}}, []EventKind{PeerReplaced}},
+		{"replaced and moved", true, []Event{{Kind: PeerReplaced, Peer: fresh, Old: old}, {Kind: PeerMoved, Peer: fresh}}, []EventKind{PeerReplaced}},
+		{"replaced and gone", true, []Event{{Kind: PeerReplaced, Peer: fresh, Old: old}, {Kind: PeerDown, Peer: fresh}}, []EventKind{PeerDown}},
+		{"replaced, gone, back", true, []Event{{Kind: PeerReplaced, Peer: fresh, Old: old}, {Kind: PeerDown, Peer: fresh}, {Kind: PeerUp, Peer: fresh}},
+			[]EventKind{PeerDown, PeerUp}},
+		{"replaced twice", true, []Event{{Kind: PeerReplaced, Peer: fresh, Old: old}, {Kind: PeerReplaced, Peer: p, Old: fresh}}, []EventKind{PeerReplaced}},
+		{"moved and replaced", true, []Event{{Kind: PeerMoved, Peer: old}, {Kind: PeerReplaced, Peer: fresh, Old: old}}, []EventKind{PeerReplaced}},
+		{"replaced", true, []Event{{Kind: PeerReplaced, Peer: fresh, Old: old}}, []EventKind{PeerReplaced}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			q := newEventQueue()
@@ -208,6 +214,23 @@ func TestEventQueueMerges(t *testing.T) {
 				t.Errorf("%v, want %v", got, tt.want)
 			}
 		})
+	}
+}
+
+// A stalled reader costs one event for each peer it knows of, whatever happens.
+func TestEventQueueDoesNotGrow(t *testing.T) {
+	q := newEventQueue()
+	known := &Peer{}
+	q.put(Event{Kind: PeerUp, Peer: known})
+	q.take()
+	old := known
+	for range 10_000 {
+		next := &Peer{}
+		q.put(Event{Kind: PeerReplaced, Peer: next, Old: old})
+		old = next
+	}
+	if e, _ := q.take(); len(q.order) != 0 || e.Kind != PeerReplaced || e.Old != known || e.Peer != old {
+		t.Errorf("%d more events behind %v", len(q.order), e.Kind)
 	}
 }
 

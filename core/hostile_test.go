@@ -3,6 +3,7 @@ package peerlink
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -161,7 +162,7 @@ func TestFullGateAnswersOverloaded(t *testing.T) {
 		<-inside
 	}
 	err := toB.Call(soon(t), nil, "slow")
-	if CodeOf(err) != CodeRemote || !strings.Contains(err.Error(), "Overloaded") {
+	if !errors.Is(err, ErrOverloaded) || !strings.Contains(err.Error(), "Overloaded") {
 		t.Errorf("a third call: %v", err)
 	}
 	if err := toB.Ping(soon(t)); err != nil {

@@ -49,6 +49,7 @@ type Node struct {
 	jobs     chan job // to an idle serve
 	idle     atomic.Int32
 	open     requests
+	late     sync.RWMutex // held to read while a timer ends a call
 	peers    *peerSet
 	pending  *rpc.Pending[reply]
 	gate     *limit.Gate[netip.AddrPort]
@@ -192,6 +193,8 @@ func (n *Node) Shutdown(ctx context.Context) error {
 func (n *Node) shut() error {
 	close(n.done)
 	n.pending.Close(reply{closed: true})
+	n.late.Lock()   // no timer ends a call after this
+	n.late.Unlock() //nolint:staticcheck // waiting is all that is wanted
 	for _, b := range n.discovery() {
 		if err := b.Close(); err != nil {
 			n.log.Warn("discovery did not close cleanly", "err", err)

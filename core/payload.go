@@ -27,7 +27,7 @@ type Payload struct {
 	Bytes []byte
 }
 
-// Convert returns p in codec c; p itself if it is in c already. It fails with
+// Convert returns p in codec c; p itself, unchecked, if it is in c already. It fails with
 // ErrInvalid if p is no valid encoding, or holds what c cannot express: JSON has
 // no byte strings.
 func (p Payload) Convert(c Codec) (Payload, error) {

@@ -22,6 +22,7 @@ type Peer struct {
 	rtt     atomic.Int64               // last measured round trip, ns
 	heard   atomic.Int64               // when something last came from it, ns since epoch
 	suspect atomic.Bool                // it missed a ping: take any address it answers from
+	addrs   []netip.AddrPort           // its entries in peerSet.byAddr; peerSet's alone
 	asked   limit.Line                 // how often discovery is asked for it
 
 	// These are tend's alone.

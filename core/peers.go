@@ -32,20 +32,29 @@ func newPeerSet(n *Node, t *disco.Table) *peerSet {
 	return &peerSet{node: n, table: t, byKey: make(map[uint32]*Peer)}
 }
 
-// update applies change to the table.
+// update applies change to the table. Logging waits until the lock is free: the
+// application's handler may ask for peers.
 func (s *peerSet) update(change func() []disco.Change) {
+	for _, e := range s.apply(change) {
+		s.node.log.Info("peer "+e.Kind.String(), "peer", e.Peer.Name(), "addr", e.Peer.Addr(), "reason", string(e.Reason))
+	}
+}
+
+func (s *peerSet) apply(change func() []disco.Change) (events []Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, c := range change() {
-		s.apply(c)
+		e := s.event(c)
+		s.hub.publish(e)
+		events = append(events, e)
 	}
 	s.sync()
+	return events
 }
 
-// apply makes an event of c.
-func (s *peerSet) apply(c disco.Change) {
-	p := s.peer(c.Peer)
-	e := Event{Peer: p, Reason: c.Reason}
+// event makes an event of c.
+func (s *peerSet) event(c disco.Change) Event {
+	e := Event{Peer: s.peer(c.Peer), Reason: c.Reason}
 	switch c.Kind {
 	case disco.Up:
 		e.Kind = PeerUp
@@ -56,8 +65,7 @@ func (s *peerSet) apply(c disco.Change) {
 	case disco.Replaced:
 		e.Kind, e.Old = PeerReplaced, s.peer(c.Old)
 	}
-	s.node.log.Info("peer "+e.Kind.String(), "peer", p.Name(), "addr", p.Addr(), "reason", string(c.Reason))
-	s.hub.publish(e)
+	return e
 }
 
 // peer returns the Peer of an entry, up to date.
@@ -75,30 +83,32 @@ func (s *peerSet) peer(state disco.Peer) *Peer {
 	return p
 }
 
-// sync brings all Peers up to date with the table: also what is no event may have
-// changed, such as further addresses.
+// sync brings the Peers up to date with the table, in what is no event too, such
+// as further addresses.
 func (s *peerSet) sync() {
-	addrs := make(map[netip.AddrPort]bool)
-	listed := make(map[uint32]bool)
-	for _, state := range s.table.Peers() {
-		listed[state.Key] = true
+	changed, gone := s.table.Drain()
+	for _, state := range changed {
 		p := s.peer(state)
+		s.forgetAddrs(p)
+		p.addrs = state.Addrs
 		for _, a := range state.Addrs {
-			addrs[a] = true
 			s.byAddr.Store(a, p)
 		}
 	}
-	for key := range s.byKey {
-		if !listed[key] {
+	for _, key := range gone {
+		if p := s.byKey[key]; p != nil {
+			s.forgetAddrs(p)
 			delete(s.byKey, key)
 		}
 	}
-	s.byAddr.Range(func(a, _ any) bool {
-		if !addrs[a.(netip.AddrPort)] {
-			s.byAddr.Delete(a)
-		}
-		return true
-	})
+}
+
+// forgetAddrs takes p's addresses out of byAddr, but for those that another peer
+// has taken over.
+func (s *peerSet) forgetAddrs(p *Peer) {
+	for _, a := range p.addrs {
+		s.byAddr.CompareAndDelete(a, p)
+	}
 }
 
 // heard notes that a peer which seemed to be gone answers from an address.
@@ -174,7 +184,8 @@ func (n *Node) Peers() iter.Seq[*Peer] {
 
 // AddPeer names a peer that discovery cannot find, for networks without multicast.
 // It counts as up until it is found silent, and stays listed then too. tcpPort 0 is
-// the UDP port. Another address for the same name replaces the one before.
+// the UDP port. Another address for the same name replaces the one before; if
+// discovery knows a peer of that name, it is one more of its addresses.
 func (n *Node) AddPeer(name string, udp netip.AddrPort, tcpPort uint16) (*Peer, error) {
 	const op = "add peer"
 	if !disco.ValidName(name) {
@@ -220,16 +231,23 @@ func (n *Node) WaitPeers(ctx context.Context, count int) error {
 // WaitPeer returns the peer that holds name as soon as it is up; see Peer for what
 // a name means.
 func (n *Node) WaitPeer(ctx context.Context, name string) (*Peer, error) {
+	if p, err := n.Peer(name); !errors.Is(err, ErrPeerNotFound) {
+		return p, err // AddPeer may have named one that is not up
+	}
 	for range n.Events(ctx) {
 		if p, err := n.Peer(name); !errors.Is(err, ErrPeerNotFound) {
 			return p, err
 		}
 	}
-	p, err := n.Peer(name) // AddPeer may have named it, or a closed node know it
-	if err == nil || !errors.Is(err, ErrPeerNotFound) || ctx.Err() == nil {
-		return p, err
+	cause := ctx.Err()
+	switch {
+	case errors.Is(cause, context.DeadlineExceeded):
+		return nil, &Error{Code: CodePeerNotFound, Op: "wait", Peer: name, Err: fmt.Errorf("not found in time; up: %s", n.names())}
+	case cause != nil:
+		return nil, contextError("wait", name, cause)
+	default:
+		return nil, &Error{Code: CodeClosed, Op: "wait", Peer: name, Err: ErrClosed.Err}
 	}
-	return nil, &Error{Code: CodePeerNotFound, Op: "wait", Peer: name, Err: fmt.Errorf("not found in time; up: %s", n.names())}
 }
 
 // names lists who is up, for an error text.

@@ -92,7 +92,7 @@ func (n *Node) receiveRequest(m legacy.Message, src netip.AddrPort, p *Peer) {
 	case m.BadArgs != "":
 		n.refuse(m.ID, src, &RemoteError{Type: "TypeError", Message: m.BadArgs})
 	case !n.gate.Enter(src):
-		n.refuse(m.ID, src, &RemoteError{Type: "Overloaded", Message: n.name + " is busy with other calls, or closing"})
+		n.refuse(m.ID, src, &RemoteError{Type: overloaded, Message: n.name + " is busy with other calls, or closing"})
 	default:
 		n.dispatch(h, m, src, p)
 	}

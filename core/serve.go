@@ -9,9 +9,13 @@ import (
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
+	"unicode/utf8"
 
 	"github.com/peerlink/peerlink/core/internal/legacy"
 )
+
+// overloaded is the type of the error that a full gate answers with.
+const overloaded = "Overloaded"
 
 // maxIdle is how many goroutines wait for the next request. Each new one would grow
 // its stack anew, which takes longer than the rest of a call.
@@ -25,7 +29,8 @@ type Request struct {
 	Caller  Caller
 
 	node     *Node
-	id       []byte // raw JSON, to be echoed
+	id       []byte         // raw JSON, to be echoed
+	from     netip.AddrPort // Caller.Addr, which the application could change
 	answered atomic.Bool
 }
 
@@ -44,14 +49,14 @@ func (r *Request) answer(result Payload, err error) {
 	}
 	n := r.node
 	if err != nil {
-		n.refuse(r.id, r.Caller.Addr, asRemote(err))
+		n.refuse(r.id, r.from, asRemote(err))
 	} else {
 		buf := packets.Get().(*[]byte)
-		n.sendTo(r.Caller.Addr, legacy.AppendResponse((*buf)[:0], r.id, result.Bytes))
+		n.sendTo(r.from, legacy.AppendResponse((*buf)[:0], r.id, result.Bytes))
 		packets.Put(buf)
 	}
 	n.open.remove(r)
-	n.gate.Leave(r.Caller.Addr)
+	n.gate.Leave(r.from)
 }
 
 // dispatch hands a request, which has passed the gate, to its handler.
@@ -62,6 +67,7 @@ func (n *Node) dispatch(h handler, m legacy.Message, src netip.AddrPort, p *Peer
 		Caller:  Caller{Name: m.Src, Named: m.HasSrc, Addr: src, Peer: p},
 		node:    n,
 		id:      bytes.Clone(m.ID),
+		from:    src,
 	}
 	if h.async == nil {
 		n.giveJob(job{h.raw, r})
@@ -117,19 +123,35 @@ func (n *Node) serve(j job) {
 	}
 }
 
-// run calls a handler and answers what it returns.
+// run calls a handler and answers what it returns. All of it that touches what the
+// handler made is guarded: even Error may panic, on a nil pointer for example.
 func (n *Node) run(j job) {
+	failed := &RemoteError{Type: "Panic", Message: "the handler ended its goroutine"} // if nothing else becomes known
 	var result Payload
-	var err error
-	panicked := n.guard(j.req, func() {
-		result, err = j.fn(context.WithValue(n.ctx, callerKey{}, &j.req.Caller), j.req.Payload)
+	defer func() {
+		if failed != nil {
+			j.req.Fail(failed)
+		} else {
+			j.req.Reply(result)
+		}
+	}()
+	err := n.guard(j.req, func() {
+		r, err := j.fn(context.WithValue(n.ctx, callerKey{}, &j.req.Caller), j.req.Payload)
+		if err != nil {
+			e := *asRemote(err)
+			failed = &e
+			return
+		}
+		result, failed = r, nil
 	})
-	j.req.answer(result, errors.Join(panicked, err))
+	if err != nil {
+		failed = err
+	}
 }
 
 // guard makes an error of a panic: a bug in one handler is no reason to end the
 // node.
-func (n *Node) guard(r *Request, fn func()) (err error) {
+func (n *Node) guard(r *Request, fn func()) (err *RemoteError) {
 	defer func() {
 		if p := recover(); p != nil {
 			n.log.Error("handler panicked", "func", r.Func, "caller", r.Caller.Name, "panic", p, "stack", string(debug.Stack()))
@@ -151,9 +173,26 @@ func checkedJSON(p Payload) (Payload, error) {
 		return Payload{Codec: JSON}, nil
 	}
 	if p.Codec == JSON {
-		return p, legacy.Valid(p.Bytes)
+		err := legacy.Valid(p.Bytes)
+		if err == nil {
+			p.Bytes = escaped(p.Bytes)
+		}
+		return p, err
 	}
 	return p.Convert(JSON)
+}
+
+// escaped writes a lone surrogate, which the application may give as its three
+// bytes, as an escape: the rest of the world takes those bytes for garbage.
+func escaped(json []byte) []byte {
+	if utf8.Valid(json) {
+		return json
+	}
+	out, err := legacy.Normalize(nil, json)
+	if err != nil {
+		return json // it has been checked before
+	}
+	return out
 }
 
 // asRemote chooses what the caller sees of a handler's error.

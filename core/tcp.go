@@ -2,6 +2,7 @@ package peerlink
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -16,6 +17,7 @@ const (
 	maxStrangers  = 64
 	firstLineTime = 3 * time.Second
 	firstLineSize = 2 << 10 // bytes
+	maxDrain      = 1 << 20 // bytes
 )
 
 // accept takes TCP connections until the listener is closed. 1.x nodes open them
@@ -49,15 +51,8 @@ func (n *Node) accept() {
 // refuseConn reads the first line and answers in kind that there is no such thing.
 func (n *Node) refuseConn(conn net.Conn) {
 	defer conn.Close()
-	stop := make(chan struct{})
-	defer close(stop)
-	n.spawn(func() {
-		select {
-		case <-n.done:
-			_ = conn.Close()
-		case <-stop:
-		}
-	})
+	stop := context.AfterFunc(n.ctx, func() { _ = conn.Close() })
+	defer stop()
 	_ = conn.SetDeadline(time.Now().Add(firstLineTime))
 	line, err := bufio.NewReaderSize(io.LimitReader(conn, firstLineSize), firstLineSize).ReadString('\n')
 	if err != nil {
@@ -66,7 +61,17 @@ func (n *Node) refuseConn(conn net.Conn) {
 	switch {
 	case strings.HasPrefix(line, "GET "), strings.HasPrefix(line, "PUT "):
 		_, _ = io.WriteString(conn, "HTTP/1.1 404 Not Found\r\n\r\n")
+		drain(conn)
 	case strings.HasPrefix(line, "{"):
 		_, _ = conn.Write(legacy.AppendStreamError(nil, []byte(line)))
 	}
+}
+
+// drain reads what a PUT still sends: to close on it would be a reset, and the
+// answer could be lost with it.
+func drain(conn net.Conn) {
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.CloseWrite()
+	}
+	_, _ = io.Copy(io.Discard, io.LimitReader(conn, maxDrain))
 }

@@ -69,7 +69,7 @@ func (n *Node) tendPeer(p *Peer, now time.Time) {
 		p.sendPing(now, p.state.Load().Addrs)
 	case link.Dead:
 		n.suspect(p)
-		if !p.Legacy() || p.Static() { // of a 1.x node discovery decides: it may just be busy
+		if p.Up() && (!p.Legacy() || p.Static()) { // of a 1.x node discovery decides: it may just be busy
 			n.peers.update(func() []disco.Change { return n.peers.table.Silent(p.key) })
 		}
 		p.sendPing(now, p.state.Load().Addrs)
@@ -93,7 +93,7 @@ func (n *Node) suspect(p *Peer) {
 
 func anyLegacy(peers []*Peer) bool {
 	for _, p := range peers {
-		if p.Legacy() && !p.Static() {
+		if state := p.state.Load(); state.Legacy && state.Found {
 			return true
 		}
 	}
@@ -108,10 +108,23 @@ func (n *Node) heartbeat() {
 
 // renamed follows discovery, which found that another node has our name.
 func (n *Node) renamed(name string) {
+	if !n.peers.rename(name) {
+		return
+	}
 	n.log.Warn("the name is taken", "announced_as", name)
-	n.announced.Store(&name)
 	n.updateTXT()
-	n.peers.hub.publish(Event{Kind: Renamed, Name: name})
+}
+
+// rename tells the subscribers our new name; false if it is not new.
+func (s *peerSet) rename(name string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.node.AnnouncedName() == name {
+		return false
+	}
+	s.node.announced.Store(&name)
+	s.hub.publish(Event{Kind: Renamed, Name: name})
+	return true
 }
 
 func (n *Node) updateTXT() {
@@ -131,7 +144,15 @@ func (s sink) Found(sighting Sighting) {
 }
 
 func (s sink) Lost(instance string, why DownReason) {
-	s.node.peers.update(func() []disco.Change { return s.node.peers.table.Lost(s.backend, instance, why) })
+	peers := s.node.peers
+	peers.update(func() []disco.Change { return peers.table.Lost(s.backend, instance, why, peers.answers) })
+}
+
+// answers reports whether a peer of this version, which we ping every 2 s, was heard
+// of late: then that discovery hears nothing says more about multicast than about it.
+func (s *peerSet) answers(state disco.Peer) bool {
+	p := s.byKey[state.Key]
+	return p != nil && !state.Legacy && time.Since(epoch)-time.Duration(p.heard.Load()) < 2*link.IdleNative
 }
 
 func (s sink) Renamed(instance string) { s.node.renamed(instance) }

@@ -97,6 +97,7 @@ func TestInjectedDiscovery(t *testing.T) {
 	app.Lost("Phone2")
 	expect(t, sink, "lost Phone2 removed")
 	app.Registered("Phone1")
+	expect(t, sink, "renamed Phone1")
 
 	d.Update([]string{"a=2"})
 	expect(t, f.did, `advertise _peerlink._tcp Phone1 49152 "\x03a=2"`)

@@ -36,9 +36,7 @@ func (s *discoverySink) Lost(name string) {
 
 func (s *discoverySink) Registered(name string) {
 	defer guard("registered")
-	if name != s.d.self.Instance {
-		s.d.report(func(sink core.DiscoverySink) { sink.Renamed(name) })
-	}
+	s.d.report(func(sink core.DiscoverySink) { sink.Renamed(name) })
 }
 
 func (s *discoverySink) Failed(code int32, message string) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -99,10 +100,15 @@ func request(args []string, kwargs string) (peerlink.Payload, error) {
 	return peerlink.Payload{Codec: peerlink.JSON, Bytes: list}, nil
 }
 
-func isArray(arg string) bool { return json.Unmarshal([]byte(arg), &[]any{}) == nil }
+func isArray(arg string) bool {
+	return strings.HasPrefix(strings.TrimSpace(arg), "[") && checkJSON(arg) == nil
+}
 
+// checkJSON takes what PeerLink takes, NaN for example. A second value behind the
+// first would be keyword arguments.
 func checkJSON(arg string) error {
-	if json.Valid([]byte(arg)) {
+	_, err := peerlink.Payload{Codec: peerlink.JSON, Bytes: []byte("[" + arg + "]")}.Convert(peerlink.CBOR)
+	if err == nil && strings.TrimSpace(arg) != "" {
 		return nil
 	}
 	quoted, _ := json.Marshal(arg)

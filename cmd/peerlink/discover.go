@@ -35,7 +35,7 @@ func (a *app) discover(ctx context.Context, wait time.Duration) error {
 	select {
 	case <-time.After(wait):
 	case <-ctx.Done():
-		return ctx.Err()
+		return &peerlink.Error{Code: peerlink.CodeCanceled, Op: "discover", Err: ctx.Err()}
 	}
 	found := []peerJSON{}
 	for p := range n.Peers() {

@@ -2,6 +2,7 @@ package disco
 
 import (
 	"cmp"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -26,6 +27,7 @@ type Peer struct {
 	Addrs  []netip.AddrPort // where it may be reached, best first
 	Addr   netip.AddrPort   // the one in use
 	Static bool             // given by the application, so it stays until removed
+	Found  bool             // a backend sees it
 	Up     bool
 }
 
@@ -62,11 +64,35 @@ type Table struct {
 	last    uint32
 	entries map[uint32]*entry
 	bySrc   map[Source]uint32
+	touched map[uint32]bool     // entries that Drain has not told of
+	waiting map[Source]Sighting // for which there was no room; at most max
 }
 
 // NewTable returns a table of up to max peers that never lists self.
 func NewTable(self ID, max int) *Table {
-	return &Table{self: self, max: max, entries: make(map[uint32]*entry), bySrc: make(map[Source]uint32)}
+	return &Table{
+		self: self, max: max,
+		entries: make(map[uint32]*entry),
+		bySrc:   make(map[Source]uint32),
+		touched: make(map[uint32]bool),
+		waiting: make(map[Source]Sighting),
+	}
+}
+
+// Drain returns the entries that have changed since it was called last, in whatever
+// way, and the keys of those that are gone.
+func (t *Table) Drain() (changed []Peer, gone []uint32) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for key := range t.touched {
+		if e := t.entries[key]; e != nil {
+			changed = append(changed, e.Peer)
+		} else {
+			gone = append(gone, key)
+		}
+	}
+	clear(t.touched)
+	return changed, gone
 }
 
 // Found takes a sighting of backend.
@@ -77,49 +103,122 @@ func (t *Table) Found(backend int, s Sighting) []Change {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.found(Source{backend, s.Instance}, info, s.Addrs)
+	src := Source{backend, s.Instance}
+	delete(t.waiting, src)
+	if !t.hasRoom(src, info, s.Addrs) {
+		if len(t.waiting) < t.max {
+			t.waiting[src] = s
+		}
+		return nil
+	}
+	return t.found(src, info, s.Addrs)
 }
 
 // Add takes a peer from the application. Unlike one that was discovered it stays
-// listed when it goes silent.
+// listed when it goes silent. If the name is known already, addr is one more of its
+// addresses. It returns a Peer without Key if there is no room.
 func (t *Table) Add(name string, addr netip.AddrPort, tcpPort uint16) (Peer, []Change) {
 	info := Info{Name: name, ID: derivedID("static " + name), TCPPort: tcpPort, Legacy: true}
 	src := Source{staticBackend, name}
+	addrs := []netip.AddrPort{addr}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for _, e := range t.entries { // discovery was first
-		if e.Name == name && slices.Contains(e.Addrs, addr) {
-			info = e.Info
-		}
+	if e := t.onlyOne(name); e != nil {
+		info = e.Info
 	}
-	changes := t.found(src, info, []netip.AddrPort{addr})
-	if e := t.entries[t.bySrc[src]]; e != nil {
-		return e.Peer, changes
+	if !t.hasRoom(src, info, addrs) {
+		return Peer{}, nil
 	}
-	return Peer{}, changes
+	changes := t.found(src, info, addrs)
+	return t.entries[t.bySrc[src]].Peer, changes
 }
 
-func (t *Table) found(src Source, info Info, addrs []netip.AddrPort) []Change {
-	e := t.find(info, addrs)
-	before := t.entries[t.bySrc[src]]
-	if e == nil {
-		if len(t.entries) >= t.max && before == nil {
+// onlyOne returns the entry of a name, if there is just one.
+func (t *Table) onlyOne(name string) (only *entry) {
+	for _, e := range t.entries {
+		if e.Name != name {
+			continue
+		}
+		if only != nil {
 			return nil
 		}
-		if before != nil {
-			return t.replace(before, src, info, addrs)
-		}
-		e = t.insert(info)
-		t.attach(e, src, addrs)
-		return []Change{t.up(e)}
+		only = e
 	}
-	var changes []Change
-	if before != nil && before != e {
-		changes = t.detach(before, src, Removed)
+	return only
+}
+
+// hasRoom reports whether a sighting can be entered. To make room it drops an entry
+// that is down.
+func (t *Table) hasRoom(src Source, info Info, addrs []netip.AddrPort) bool {
+	if len(t.entries) < t.max || t.find(info, addrs) != nil {
+		return true
+	}
+	if before := t.entries[t.bySrc[src]]; before != nil && len(before.seen) == 1 {
+		return true // it will be replaced
+	}
+	for _, e := range t.entries {
+		if !e.Up && !e.Static {
+			t.remove(e)
+			return true
+		}
+	}
+	return false
+}
+
+// found enters what src says. There is room for it.
+func (t *Table) found(src Source, info Info, addrs []netip.AddrPort) []Change {
+	e := t.find(info, addrs)
+	before := t.entries[t.bySrc[src]] // whom src announced so far
+	switch {
+	case e != nil && e.Name != info.Name:
+		return t.rename(e, src, info, addrs)
+	case before != nil && before != e && before.Up && before.Name == info.Name:
+		return t.replace(before, e, src, info, addrs)
+	case before != nil && before != e:
+		return append(t.detach(before, src, Removed), t.enter(e, src, info, addrs)...)
+	default:
+		return t.enter(e, src, info, addrs)
+	}
+}
+
+// enter adds a source to e, or makes an entry for it.
+func (t *Table) enter(e *entry, src Source, info Info, addrs []netip.AddrPort) []Change {
+	if e == nil {
+		e = t.insert(info)
 	}
 	e.Info = info
 	t.attach(e, src, addrs)
-	return append(changes, t.refresh(e)...)
+	return t.refresh(e)
+}
+
+// replace puts another node in the place of old. Other backends may take a while to
+// notice; what the application gave goes over at once.
+func (t *Table) replace(old, e *entry, src Source, info Info, addrs []netip.AddrPort) []Change {
+	old.Up = false
+	was := old.Peer
+	static := Source{staticBackend, old.Name}
+	given, has := old.seen[static]
+	t.detach(old, src, Removed)
+	if has {
+		t.detach(old, static, Removed)
+	}
+	changes := t.enter(e, src, info, addrs)
+	e = t.entries[t.bySrc[src]]
+	if has {
+		t.attach(e, static, given)
+	}
+	if len(changes) > 0 && changes[0].Kind == Up {
+		changes[0] = Change{Kind: Replaced, Peer: e.Peer, Old: was}
+	}
+	return changes
+}
+
+// rename makes a new entry of a node that goes by another name now, since who asked
+// for the old one must not be handed it unawares.
+func (t *Table) rename(e *entry, src Source, info Info, addrs []netip.AddrPort) []Change {
+	changes := t.down(e, Removed)
+	t.remove(e)
+	return append(changes, t.enter(nil, src, info, addrs)...)
 }
 
 // find returns the entry of the node that info describes: by its ID, or, for a
@@ -131,7 +230,7 @@ func (t *Table) find(info Info, addrs []netip.AddrPort) *entry {
 		}
 	}
 	for _, e := range t.entries {
-		if e.Static && len(e.seen) == 1 && e.Name == info.Name && slices.Contains(addrs, e.Addr) {
+		if e.Static && !e.Found && e.Name == info.Name && slices.Contains(addrs, e.Addr) {
 			return e
 		}
 	}
@@ -142,28 +241,40 @@ func (t *Table) insert(info Info) *entry {
 	t.last++
 	e := &entry{Peer: Peer{Key: t.last, Info: info}, seen: make(map[Source][]netip.AddrPort)}
 	t.entries[e.Key] = e
+	t.touched[e.Key] = true
 	return e
+}
+
+// remove takes an entry out, with whatever sources it has.
+func (t *Table) remove(e *entry) {
+	for src := range e.seen {
+		delete(t.bySrc, src)
+	}
+	delete(t.entries, e.Key)
+	t.touched[e.Key] = true
 }
 
 func (t *Table) attach(e *entry, src Source, addrs []netip.AddrPort) {
 	e.seen[src] = slices.Clone(addrs)
-	e.Static = e.Static || src.Backend == staticBackend
 	t.bySrc[src] = e.Key
 	t.collect(e)
 }
 
-// collect joins the addresses of all sources, in the order of the sources, and
-// keeps the address in use for as long as it is among them.
+// collect joins what all sources say, in their order. The addresses stay as they
+// are when there is no source left.
 func (t *Table) collect(e *entry) {
-	sources := make([]Source, 0, len(e.seen))
-	for s := range e.seen {
-		sources = append(sources, s)
+	t.touched[e.Key] = true
+	e.Static, e.Found = false, false
+	if len(e.seen) == 0 {
+		return
 	}
-	slices.SortFunc(sources, func(a, b Source) int {
+	sources := slices.SortedFunc(maps.Keys(e.seen), func(a, b Source) int {
 		return cmp.Or(cmp.Compare(a.Backend, b.Backend), strings.Compare(a.Instance, b.Instance))
 	})
 	e.Addrs = nil
 	for _, s := range sources {
+		e.Static = e.Static || s.Backend == staticBackend
+		e.Found = e.Found || s.Backend != staticBackend
 		for _, a := range e.seen[s] {
 			if !slices.Contains(e.Addrs, a) {
 				e.Addrs = append(e.Addrs, a)
@@ -172,15 +283,13 @@ func (t *Table) collect(e *entry) {
 	}
 }
 
-func (t *Table) up(e *entry) Change {
-	e.Up, e.Addr = true, e.Addrs[0]
-	return Change{Kind: Up, Peer: e.Peer}
-}
-
-// refresh tells what a new sighting of a known node changed.
+// refresh tells what a new sighting changed. The address in use is kept for as long
+// as it is among those known.
 func (t *Table) refresh(e *entry) []Change {
+	t.touched[e.Key] = true
 	if !e.Up {
-		return []Change{t.up(e)}
+		e.Up, e.Addr = true, e.Addrs[0]
+		return []Change{{Kind: Up, Peer: e.Peer}}
 	}
 	if slices.Contains(e.Addrs, e.Addr) {
 		return nil
@@ -190,51 +299,57 @@ func (t *Table) refresh(e *entry) []Change {
 	return []Change{{Kind: Moved, Peer: e.Peer, Old: old}}
 }
 
-// replace puts another node in the place of the one that src announced so far.
-func (t *Table) replace(old *entry, src Source, info Info, addrs []netip.AddrPort) []Change {
-	wasUp, sameName := old.Up, old.Name == info.Name
-	changes := t.detach(old, src, Removed)
-	e := t.insert(info)
-	t.attach(e, src, addrs)
-	up := t.up(e)
-	if _, stays := t.entries[old.Key]; stays || !wasUp || !sameName {
-		return append(changes, up)
-	}
-	return []Change{{Kind: Replaced, Peer: e.Peer, Old: old.Peer}}
-}
-
-// Lost takes a backend's word that an instance is gone.
-func (t *Table) Lost(backend int, instance string, why Reason) []Change {
+// Lost takes a backend's word that an instance is gone. If it only went silent
+// there, but answers says that it answers us, it stays for as long as it does.
+func (t *Table) Lost(backend int, instance string, why Reason, answers func(Peer) bool) []Change {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	src := Source{backend, instance}
+	delete(t.waiting, src)
 	e := t.entries[t.bySrc[src]]
-	if e == nil {
+	switch {
+	case e == nil:
 		return nil
+	case why == Expired && e.Up && answers(e.Peer):
+		delete(e.seen, src)
+		delete(t.bySrc, src)
+		t.collect(e)
+		return nil
+	default:
+		return append(t.detach(e, src, why), t.admit()...)
 	}
-	return t.detach(e, src, why)
+}
+
+// admit enters one of those for which there was no room.
+func (t *Table) admit() []Change {
+	for src, s := range t.waiting {
+		info, _ := infoOf(s)
+		if !t.hasRoom(src, info, s.Addrs) {
+			return nil
+		}
+		delete(t.waiting, src)
+		return t.found(src, info, s.Addrs)
+	}
+	return nil
 }
 
 // detach removes src from e, and e with its last source.
 func (t *Table) detach(e *entry, src Source, why Reason) []Change {
 	delete(e.seen, src)
 	delete(t.bySrc, src)
-	if len(e.seen) > 0 {
-		t.collect(e)
-		if e.Static && len(e.seen) == 1 {
-			return t.down(e, why)
-		}
-		return t.refreshIfUp(e)
-	}
-	delete(t.entries, e.Key)
-	return t.down(e, why)
-}
-
-func (t *Table) refreshIfUp(e *entry) []Change {
-	if !e.Up {
+	t.collect(e)
+	switch {
+	case len(e.seen) == 0:
+		changes := t.down(e, why)
+		t.remove(e)
+		return changes
+	case !e.Found: // nobody but the application believes in it
+		return t.down(e, why)
+	case e.Up:
+		return t.refresh(e)
+	default:
 		return nil
 	}
-	return t.refresh(e)
 }
 
 func (t *Table) down(e *entry, why Reason) []Change {
@@ -242,18 +357,25 @@ func (t *Table) down(e *entry, why Reason) []Change {
 		return nil
 	}
 	e.Up = false
+	t.touched[e.Key] = true
 	return []Change{{Kind: Down, Peer: e.Peer, Reason: why}}
 }
 
-// Silent says that a peer does not answer. It is down, but stays in the table: its
-// sources still believe in it, and Heard may bring it back.
+// Silent says that a peer does not answer. It is down, but stays in the table while
+// a source believes in it: Heard may bring it back.
 func (t *Table) Silent(key uint32) []Change {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if e := t.entries[key]; e != nil {
-		return t.down(e, Expired)
+	e := t.entries[key]
+	if e == nil {
+		return nil
 	}
-	return nil
+	changes := t.down(e, Expired)
+	if len(e.seen) == 0 {
+		t.remove(e)
+		changes = append(changes, t.admit()...)
+	}
+	return changes
 }
 
 // Heard says that the peer answered, from addr. If that is one of the addresses it
@@ -269,6 +391,7 @@ func (t *Table) Heard(key uint32, addr netip.AddrPort) []Change {
 	if slices.Contains(e.Addrs, addr) {
 		e.Addr = addr
 	}
+	t.touched[e.Key] = true
 	if !e.Up {
 		e.Up = true
 		return []Change{{Kind: Up, Peer: e.Peer}}
@@ -293,25 +416,35 @@ func (t *Table) Sources(key uint32) []Source {
 }
 
 // Lookup returns the peers that name may mean: those of exactly that name, else
-// those that differ in case only. A peer counts if it is up, or if the application
-// gave it. More than one means that the name is ambiguous.
+// those that differ in case only. Peers that are up count; if there are none, those
+// that the application gave. More than one means that the name is ambiguous.
 func (t *Table) Lookup(name string) []Peer {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	var exact, folded []Peer
+	var found [4][]Peer // by how good a match they are
 	for _, e := range t.entries {
+		rank := 0
 		switch {
-		case !e.Up && !e.Static:
 		case e.Name == name:
-			exact = append(exact, e.Peer)
 		case strings.EqualFold(e.Name, name):
-			folded = append(folded, e.Peer)
+			rank = 2
+		default:
+			continue
+		}
+		if !e.Up {
+			if !e.Static {
+				continue
+			}
+			rank++
+		}
+		found[rank] = append(found[rank], e.Peer)
+	}
+	for _, peers := range found {
+		if len(peers) > 0 {
+			return peers
 		}
 	}
-	if len(exact) > 0 {
-		return exact
-	}
-	return folded
+	return nil
 }
 
 // Peers returns all entries, up or not, ordered by name and then by age.

@@ -2,6 +2,7 @@ package disco
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net/netip"
 	"strings"
 	"testing"
@@ -19,6 +20,10 @@ func seen(name string, id byte, addrs ...string) Sighting {
 	}
 	return s
 }
+
+func nobody(Peer) bool { return false }
+
+func everybody(Peer) bool { return true }
 
 // say writes changes as one line each.
 func say(changes []Change) string {
@@ -47,7 +52,7 @@ func TestTableTellsChanges(t *testing.T) {
 		return func(t *Table) []Change { return t.Found(backend, s) }
 	}
 	lost := func(backend int, name string, why Reason) func(*Table) []Change {
-		return func(t *Table) []Change { return t.Lost(backend, name, why) }
+		return func(t *Table) []Change { return t.Lost(backend, name, why, nobody) }
 	}
 	add := func(name, addr string) func(*Table) []Change {
 		return func(t *Table) []Change { _, c := t.Add(name, ap(addr), 0); return c }
@@ -98,6 +103,26 @@ func TestTableTellsChanges(t *testing.T) {
 			{"still", silent, ""},
 			{"discovery gives up", lost(0, "A", Expired), ""},
 		},
+		"discovery loses who answers": {
+			{"found", found(0, seen("A", 1, "10.0.0.1:5")), "up A 10.0.0.1:5"},
+			{"expired there", func(t *Table) []Change { return t.Lost(0, "A", Expired, everybody) }, ""},
+			{"silent", silent, "down A 10.0.0.1:5 expired"},
+			{"found again", found(0, seen("A", 1, "10.0.0.1:5")), "up A 10.0.0.1:5"},
+			{"a goodbye is a goodbye", func(t *Table) []Change { return t.Lost(0, "A", Removed, everybody) }, "down A 10.0.0.1:5 removed"},
+		},
+		"a new name": {
+			{"found", found(0, seen("A", 1, "10.0.0.1:5")), "up A 10.0.0.1:5"},
+			{"renamed", found(0, seen("A (2)", 1, "10.0.0.1:5")), "down A 10.0.0.1:5 removed; up A (2) 10.0.0.1:5"},
+			{"the old instance ends", lost(0, "A", Removed), ""},
+		},
+		"two backends, a restart": {
+			{"first", found(0, seen("A", 1, "10.0.0.1:5")), "up A 10.0.0.1:5"},
+			{"second", found(1, seen("A", 1, "10.0.0.1:5")), ""},
+			{"restart, first", found(0, seen("A", 2, "10.0.0.1:6")), "replaced A 10.0.0.1:6 was 10.0.0.1:5"},
+			{"restart, second", found(1, seen("A", 2, "10.0.0.1:6")), ""},
+			{"gone, first", lost(0, "A", Removed), ""},
+			{"gone, second", lost(1, "A", Removed), "down A 10.0.0.1:6 removed"},
+		},
 		"heard again": {
 			{"found", found(0, seen("A", 1, "10.0.0.1:5", "10.0.0.2:5")), "up A 10.0.0.1:5"},
 			{"silent", silent, "down A 10.0.0.1:5 expired"},
@@ -112,6 +137,19 @@ func TestTableTellsChanges(t *testing.T) {
 			{"silent", silent, "down A 10.0.0.1:5 expired"},
 			{"back", heard("10.0.0.1:5"), "up A 10.0.0.1:5"},
 			{"other address", add("A", "10.0.0.2:5"), "moved A 10.0.0.2:5"},
+		},
+		"given, discovered, restarted": {
+			{"added", add("A", "10.0.0.1:5"), "up A 10.0.0.1:5"},
+			{"found", found(0, seen("A", 1, "10.0.0.1:5")), ""},
+			{"restarted", found(0, seen("A", 2, "10.0.0.1:5")), "replaced A 10.0.0.1:5 was 10.0.0.1:5"},
+			{"gone", lost(0, "A", Removed), "down A 10.0.0.1:5 removed"},
+			{"still given", add("A", "10.0.0.1:5"), "up A 10.0.0.1:5"},
+		},
+		"discovered, and given another address": {
+			{"found", found(0, seen("A", 1, "10.0.0.1:5")), "up A 10.0.0.1:5"},
+			{"added", add("A", "10.0.0.2:5"), ""},
+			{"answers there", heard("10.0.0.2:5"), "moved A 10.0.0.2:5"},
+			{"given yet another", add("A", "10.0.0.3:5"), "moved A 10.0.0.3:5"},
 		},
 		"given and then discovered": {
 			{"added", add("A", "10.0.0.1:5"), "up A 10.0.0.1:5"},
@@ -143,14 +181,67 @@ func TestTableIsBounded(t *testing.T) {
 	for i := range 100 {
 		table.Found(0, seen(fmt.Sprintf("n%d", i), byte(i+1), "10.0.0.1:5"))
 	}
-	if n := len(table.Peers()); n != 3 {
-		t.Errorf("%d peers", n)
+	if n := len(table.Peers()); n != 3 || len(table.waiting) != 3 {
+		t.Errorf("%d peers, %d waiting", n, len(table.waiting))
 	}
 	if p, _ := table.Add("one more", ap("10.0.0.1:5"), 0); p.Key != 0 {
 		t.Error("added beyond the bound")
 	}
 	if got := say(table.Found(0, seen("n1", 77, "10.0.0.2:5"))); got != "replaced n1 10.0.0.2:5 was 10.0.0.1:5" {
 		t.Errorf("a full table does not follow a restart: %q", got)
+	}
+	if got := say(table.Lost(0, "n2", Removed, nobody)); !strings.HasPrefix(got, "down n2 10.0.0.1:5 removed; up n") {
+		t.Errorf("there is room now, and one waits: %q", got)
+	}
+	table.Silent(1)
+	if got := say(table.Found(0, seen("new", 99, "10.0.0.9:5"))); got != "up new 10.0.0.9:5" {
+		t.Errorf("one that is down keeps a newcomer out: %q", got)
+	}
+}
+
+// Whoever mirrors the table needs to look at what Drain returns, and nothing else.
+func TestDrainTellsAllThatChanged(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	table := NewTable(self, 8)
+	mirror := map[uint32]Peer{}
+	for range 20_000 {
+		name := string(rune('a' + r.IntN(6)))
+		addr := fmt.Sprintf("10.0.0.%d:5", 1+r.IntN(4))
+		key := uint32(r.IntN(int(table.last) + 2))
+		switch r.IntN(6) {
+		case 0, 1:
+			table.Found(r.IntN(2), seen(name, byte(1+r.IntN(12)), addr))
+		case 2:
+			table.Lost(r.IntN(2), name, Removed, nobody)
+		case 3:
+			table.Lost(r.IntN(2), name, Expired, everybody)
+		case 4:
+			table.Silent(key)
+			table.Heard(uint32(r.IntN(int(table.last)+2)), ap(addr))
+		case 5:
+			if r.IntN(10) == 0 {
+				table.Add(name, ap(addr), 0)
+			}
+		}
+		changed, gone := table.Drain()
+		for _, p := range changed {
+			mirror[p.Key] = p
+		}
+		for _, key := range gone {
+			delete(mirror, key)
+		}
+		now := table.Peers()
+		if len(now) != len(mirror) || len(now) > 8 {
+			t.Fatalf("%d in the table, %d in the mirror", len(now), len(mirror))
+		}
+		for _, p := range now {
+			if fmt.Sprint(p) != fmt.Sprint(mirror[p.Key]) {
+				t.Fatalf("%+v in the table, %+v in the mirror", p, mirror[p.Key])
+			}
+			if len(p.Addrs) == 0 || (p.Up && !p.Addr.IsValid()) {
+				t.Fatalf("no address: %+v", p)
+			}
+		}
 	}
 }
 
@@ -167,6 +258,15 @@ func TestLookup(t *testing.T) {
 	table.Silent(1)
 	if got := len(table.Lookup("Phone1")); got != 0 {
 		t.Errorf("a peer that is down was found")
+	}
+	table.Add("given", ap("10.0.0.4:5"), 0)
+	table.Silent(4)
+	if got := len(table.Lookup("given")); got != 1 {
+		t.Errorf("what the application gave: %d found", got)
+	}
+	table.Found(0, seen("given", 9, "10.0.0.5:5"))
+	if got := table.Lookup("given"); len(got) != 1 || got[0].Addr != ap("10.0.0.5:5") {
+		t.Errorf("one that is up beside one that is not: %v", got)
 	}
 }
 

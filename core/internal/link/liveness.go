@@ -72,6 +72,3 @@ func (l *Liveness) Tick(now time.Time) Action {
 		return Dead
 	}
 }
-
-// Alive reports whether the peer has not been given up.
-func (l *Liveness) Alive() bool { return l.misses <= maxMisses }

@@ -27,9 +27,6 @@ func TestSilentPeerIsDeadWithinSixSeconds(t *testing.T) {
 	if at[3] > 6*time.Second {
 		t.Errorf("dead after %v", at[3])
 	}
-	if l.Alive() {
-		t.Error("still alive")
-	}
 }
 
 func TestAnAnswerStartsAnew(t *testing.T) {
@@ -40,9 +37,6 @@ func TestAnAnswerStartsAnew(t *testing.T) {
 	l.Heard(start.Add(4 * time.Second))
 	if actions, _ := run(&l, start.Add(4*time.Second), 1900*time.Millisecond); len(actions) != 0 {
 		t.Errorf("due right after an answer: %v", actions)
-	}
-	if !l.Alive() {
-		t.Error("not alive after an answer")
 	}
 }
 

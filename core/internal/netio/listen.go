@@ -43,7 +43,7 @@ func ListenTCP(port uint16, fixed bool) (net.Listener, error) {
 
 func wish[S any](port uint16, fixed bool, listen func(address string) (S, error)) (S, error) {
 	s, err := listen(":" + strconv.Itoa(int(port)))
-	if err != nil && !fixed && errors.Is(err, syscall.EADDRINUSE) {
+	if err != nil && !fixed { // taken, or on Windows perhaps reserved
 		return listen(":0")
 	}
 	return s, err

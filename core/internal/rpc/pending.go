@@ -110,6 +110,14 @@ func (p *Pending[R]) Remove(c *Call[R]) bool {
 	return waiting
 }
 
+// Waiting reports whether a call is still in the table.
+func (p *Pending[R]) Waiting(c *Call[R]) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_, waiting := p.calls[c.ID]
+	return waiting
+}
+
 // Close gives all calls the answer r and takes no more.
 func (p *Pending[R]) Close(r R) {
 	p.mu.Lock()
