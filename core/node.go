@@ -192,9 +192,9 @@ func (n *Node) Shutdown(ctx context.Context) error {
 // shut is what Close does once.
 func (n *Node) shut() error {
 	close(n.done)
+	n.late.Lock() // no timer ends a call after this
 	n.pending.Close(reply{closed: true})
-	n.late.Lock()   // no timer ends a call after this
-	n.late.Unlock() //nolint:staticcheck // waiting is all that is wanted
+	n.late.Unlock()
 	for _, b := range n.discovery() {
 		if err := b.Close(); err != nil {
 			n.log.Warn("discovery did not close cleanly", "err", err)

@@ -6,11 +6,12 @@
 // fills the inbound queue (events.go) and the snapshot of the peers (peers.go),
 // empties the outbound queue (outbound.go), and has these goroutines:
 //
-//	pump     one a node      from plgo_open to plgo_close: outbound queue, spilled events
-//	forward  one a start     events of core to the application
-//	refresh  one a start     round-trip times to the snapshot
-//	call     one a pl_call   waits for the answer; ends with the core node
-//	slice    one a pl_call_wait that returns before its answer
+//	pump     one a node   from plgo_open to plgo_close: outbound queue, spilled events
+//	forward  one a start  events of core to the application
+//	refresh  one a start  round-trip times to the snapshot
+//
+// Calls have none, neither ours nor those of peers: what core has to say of them
+// comes on its own goroutines, which are not held up.
 package main
 
 /*
@@ -27,6 +28,10 @@ package main
 #cgo noescape plq_peer_put
 #cgo nocallback plq_peer_put
 #cgo nocallback plq_peer_drop
+#cgo noescape plq_done
+#cgo nocallback plq_done
+#cgo nocallback plq_set_ports
+#cgo nocallback plq_set_state
 #cgo noescape plq_set_error
 #cgo nocallback plq_set_error
 #include "plq.h"
@@ -36,6 +41,8 @@ import "C"
 import (
 	"errors"
 	"fmt"
+	"os"
+	"runtime"
 	"runtime/cgo"
 	"runtime/debug"
 	"unsafe"
@@ -44,6 +51,18 @@ import (
 )
 
 func main() {} // a C library has none, but the compiler wants it
+
+// minProcs is how many threads may run Go code at least, on however few CPUs. The
+// one that reads the socket, those of the application that come in by plgo_*, and
+// one that is just being taken from a system call: with fewer, a thread that comes
+// in sleeps until the scheduler notices, which doubles the time of a call.
+const minProcs = 4
+
+func init() {
+	if os.Getenv("GOMAXPROCS") == "" && runtime.GOMAXPROCS(0) < minProcs {
+		runtime.GOMAXPROCS(minProcs)
+	}
+}
 
 // These do not compile if C and Go disagree: on the version, on the numbers of the
 // error codes, on the codecs.
@@ -90,12 +109,18 @@ func textOf(err error) (typ, text string) {
 	return "", e.Code.String()
 }
 
-// fail sets the text of pl_last_error and returns the status.
-func fail(err error) C.int32_t {
+// sentenceOf is textOf with the type in front.
+func sentenceOf(err error) string {
 	typ, text := textOf(err)
 	if typ != "" {
-		text = typ + ": " + text
+		return typ + ": " + text
 	}
+	return text
+}
+
+// fail sets the text of pl_last_error and returns the status.
+func fail(err error) C.int32_t {
+	text := sentenceOf(err)
 	C.plq_set_error((*C.char)(unsafe.Pointer(unsafe.StringData(text))), C.size_t(len(text)))
 	return statusOf(err)
 }
@@ -178,21 +203,28 @@ func plgo_peer_add(h C.uintptr_t, name, addr *C.char, udp, tcp C.uint16_t, out *
 	return result(err)
 }
 
-//export plgo_call_wait
-func plgo_call_wait(h C.uintptr_t, to C.uint32_t, fn *C.char, args unsafe.Pointer, size, timeoutMS, sliceMS C.uint32_t,
-	req *C.uint64_t, out unsafe.Pointer, capacity C.uint32_t, outLen *C.uint32_t) (st C.int32_t) {
+//export plgo_call_begin
+func plgo_call_begin(h C.uintptr_t, id C.uint64_t, to C.uint32_t, fn *C.char, args unsafe.Pointer, size, timeoutMS C.uint32_t) (st C.int32_t) {
 	defer guard(&st)
 	n := nodeOf(h)
-	c := waitCall{id: (*uint64)(req), peer: uint32(to), slice: duration(sliceMS), room: int(capacity)}
-	if c.isNew() {
-		c.fn = C.GoString(fn)
-		c.req = n.request(C.GoBytes(args, C.int(size)))
-		c.timeout = callTimeout(timeoutMS)
-	}
-	b, err := n.callWait(c)
-	*outLen = C.uint32_t(len(b))
-	if err == nil {
-		copy(unsafe.Slice((*byte)(out), int(capacity)), b)
-	}
-	return result(err)
+	return result(n.callWait(call{
+		id: uint64(id), peer: uint32(to), fn: C.GoString(fn),
+		req: n.request(C.GoBytes(args, C.int(size))), timeout: callTimeout(timeoutMS),
+	}))
+}
+
+//export plgo_reply
+func plgo_reply(h C.uintptr_t, id C.uint64_t, data unsafe.Pointer, size C.uint32_t) (st C.int32_t) {
+	defer guard(&st)
+	n := nodeOf(h)
+	n.served.reply(uint64(id), n.payload(C.GoBytes(data, C.int(size))))
+	return C.PL_OK
+}
+
+//export plgo_reply_error
+func plgo_reply_error(h C.uintptr_t, id C.uint64_t, typ *C.char, message unsafe.Pointer, size C.uint32_t) (st C.int32_t) {
+	defer guard(&st)
+	text := string(C.GoBytes(message, C.int(size)))
+	nodeOf(h).served.fail(uint64(id), &peerlink.RemoteError{Type: C.GoString(typ), Message: text})
+	return C.PL_OK
 }

@@ -146,6 +146,10 @@ func (n *node) forward(s *session) {
 }
 
 func (n *node) forwardOne(e peerlink.Event) {
+	if e.Kind == peerlink.Renamed {
+		n.events.push(event{typ: C.PL_EV_RENAMED, name: e.Name})
+		return
+	}
 	out := event{peer: n.peers.put(e.Peer), name: e.Peer.Name(), data: []byte(e.Peer.Addr().String())}
 	switch e.Kind {
 	case peerlink.PeerUp:

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
@@ -29,7 +30,7 @@ type node struct {
 	events events
 	peers  peers
 	out    outbound
-	waits  waits
+	calls  calls
 	served served
 
 	life    sync.Mutex      // held by start, stop and close from begin to end
@@ -43,9 +44,42 @@ type node struct {
 
 // session is a node between pl_start and pl_stop.
 type session struct {
-	core  *peerlink.Node
-	ready chan struct{}  // closed when PL_EV_STARTED is queued: no call comes before
-	wg    sync.WaitGroup // forward and calls
+	core   *peerlink.Node
+	ending bool           // no call begins any more; under node.mu
+	wg     sync.WaitGroup // forward, and calls under way
+
+	ready atomic.Bool // PL_EV_STARTED is queued: no call comes before
+	mu    sync.Mutex
+	early []func() // calls that came before
+}
+
+// serve has a call of a peer served, now or when the session is ready.
+func (s *session) serve(f func()) {
+	if !s.ready.Load() && s.postpone(f) {
+		return
+	}
+	f()
+}
+
+func (s *session) postpone(f func()) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ready.Load() {
+		return false
+	}
+	s.early = append(s.early, f) // core bounds how many
+	return true
+}
+
+// becomeReady serves what was postponed; in the meantime nothing overtakes it.
+func (s *session) becomeReady() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, f := range s.early {
+		f()
+	}
+	s.early = nil
+	s.ready.Store(true)
 }
 
 var (
@@ -82,8 +116,8 @@ func newNode(c *C.plq_node, cfg *C.pl_config) (*node, error) {
 			maxBytes: 4 * int(cfg.inbound_bytes),
 		},
 		peers:  newPeers(c),
-		waits:  waits{open: make(map[uint64]*waiting)},
-		served: served{open: make(map[uint64]chan<- answer)},
+		calls:  calls{open: make(map[uint64]*underway)},
+		served: served{open: make(map[uint64]*peerlink.Request)},
 		fns:    make(map[string]bool),
 	}
 	n.alive, n.die = context.WithCancel(context.Background())
@@ -126,6 +160,18 @@ func (n *node) running() *session {
 	return n.session
 }
 
+// enter returns the session for a call that begins, or nil. The call ends with
+// session.wg.Done.
+func (n *node) enter() *session {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.session == nil || n.session.ending {
+		return nil
+	}
+	n.session.wg.Add(1)
+	return n.session
+}
+
 func (n *node) start() error {
 	n.life.Lock()
 	defer n.life.Unlock()
@@ -135,12 +181,12 @@ func (n *node) start() error {
 	if n.session != nil {
 		return errStarted
 	}
-	s := &session{ready: make(chan struct{})}
+	s := &session{}
 	n.mu.Lock() // so that no registration falls between the map and the node
 	defer n.mu.Unlock()
 	cfg := n.config
 	cfg.Discovery = n.backends()
-	cfg.Handlers = make(map[string]peerlink.RawHandler, len(n.fns))
+	cfg.Handlers = make(map[string]any, len(n.fns))
 	for fn := range n.fns {
 		cfg.Handlers[fn] = n.handler(s, fn)
 	}
@@ -150,9 +196,10 @@ func (n *node) start() error {
 	}
 	s.core = core
 	n.session = s
+	C.plq_set_ports(n.c, C.uint16_t(core.UDPPort()), C.uint16_t(core.TCPPort()))
 	C.plq_set_state(n.c, C.PLQ_RUNNING)
 	n.events.push(event{typ: C.PL_EV_STARTED})
-	close(s.ready)
+	s.becomeReady()
 	s.wg.Go(func() { n.forward(s) })
 	return nil
 }
@@ -178,7 +225,11 @@ func (n *node) halt(timeout time.Duration) error {
 	defer cancel()
 	err := s.core.Shutdown(ctx)
 	n.out.take(n) // calls that entered the queue before the state changed
+	n.mu.Lock()
+	s.ending = true
+	n.mu.Unlock()
 	s.wg.Wait()
+	n.served.clear()
 	n.mu.Lock()
 	n.session = nil
 	n.mu.Unlock()
@@ -211,7 +262,7 @@ func (n *node) register(fn string) error {
 	defer n.mu.Unlock()
 	n.fns[fn] = true
 	if s := n.session; s != nil {
-		return s.core.HandleRaw(fn, n.handler(s, fn))
+		return s.core.HandleAsync(fn, n.handler(s, fn))
 	}
 	return nil
 }

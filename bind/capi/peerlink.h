@@ -56,7 +56,8 @@ extern "C" {
 typedef uint64_t pl_node;
 /* A call, unique in its node. */
 typedef uint64_t pl_id;
-/* A peer, for as long as the node runs. 0 is none. */
+/* A peer. The number is never another's. It is known until the node stops, or, if
+ * the peer is down, until thousands have come after it. 0 is none. */
 typedef uint32_t pl_peer;
 
 #define PL_PEER_ALL 0xFFFFFFFFu /* every peer that is up */
@@ -83,7 +84,7 @@ typedef enum pl_status {
 	PL_E_CANCELED = -14,        /* by pl_cancel */
 	PL_E_PERMISSION = -15,      /* the operating system denies the local network */
 	PL_E_UNSUPPORTED = -16,     /* not in this build, or not with this peer */
-	PL_E_NAME_CONFLICT = -17,   /* the name is taken */
+	PL_E_NAME_CONFLICT = -17,   /* the name is taken; reserved: such a node is renamed, see PL_EV_RENAMED */
 	PL_E_HANDLE = -64,          /* no such node: never opened, or closed */
 	PL_E_STATE = -65,           /* not now: not started, or started twice */
 	PL_E_AGAIN = -66,           /* the outbound queue is full, or nothing yet: try again */
@@ -99,6 +100,7 @@ typedef enum pl_event_type {
 	PL_EV_STOPPED = 2,       /* no peer is up any more; calls have had their PL_EV_REPLY before */
 	PL_EV_LOG = 3,           /* aux: pl_log_level; data: one line of text */
 	PL_EV_DROPPED = 4,       /* id: how many log lines and calls of peers were lost, because nobody took them */
+	PL_EV_RENAMED = 5,       /* another node has our name: ours is announced, and found, under this one. name */
 
 	PL_EV_PEER_UP = 16,      /* peer, name; data: "address:port" */
 	PL_EV_PEER_MOVED = 17,   /* the same node at a new address; as PEER_UP */
@@ -222,6 +224,9 @@ PL_API int32_t     pl_stop(pl_node n, uint32_t timeout_ms);
 /* Stops, wakes a waiting pl_wait, and frees. [Go] */
 PL_API int32_t     pl_close(pl_node n);
 
+/* The ports that are bound; each may be NULL. PL_E_STATE before pl_start. [C] */
+PL_API int32_t     pl_ports(pl_node n, uint16_t *udp, uint16_t *tcp);
+
 /* ---- inbound events ---------------------------------------------------- */
 
 PL_API int32_t     pl_poll(pl_node n, pl_event *ev);      /* [C] 1: one event, 0: none */
@@ -242,9 +247,14 @@ PL_API int32_t     pl_call(pl_node n, pl_peer to, const char *fn, const void *ar
 /* The reply event of req will say PL_E_CANCELED, unless it is already on its way. [C] */
 PL_API int32_t     pl_cancel(pl_node n, pl_id req);
 /* Answers a PL_EV_CALL. Each call wants exactly one answer; further ones are
- * ignored. No bytes of result are null. [C] */
+ * ignored. No bytes of result are null. A thread of the library sends it. [C] */
 PL_API int32_t     pl_reply(pl_node n, pl_id call, const void *result, uint32_t len);
 PL_API int32_t     pl_reply_error(pl_node n, pl_id call, const char *type, const char *message); /* [C] */
+/* The same, but the calling thread encodes and sends: the caller has its answer
+ * sooner, by the time it takes to wake another thread, and this thread pays for
+ * it. For threads that serve calls; frame and audio threads take pl_reply. [Go] */
+PL_API int32_t     pl_reply_now(pl_node n, pl_id call, const void *result, uint32_t len);
+PL_API int32_t     pl_reply_error_now(pl_node n, pl_id call, const char *type, const char *message); /* [Go] */
 /* Calls of fn become PL_EV_CALL events. Before or after pl_start. [Go] */
 PL_API int32_t     pl_register(pl_node n, const char *fn);
 PL_API int32_t     pl_unregister(pl_node n, const char *fn);                                      /* [Go] */
@@ -262,7 +272,7 @@ PL_API int32_t     pl_peer_list(pl_node n, pl_peer *out, uint32_t cap);
 
 /* ---- blocking conveniences: never on a frame, audio or UI thread ------- */
 
-/* Calls and waits. Starts the call if *req is 0 (req may be NULL if slice_ms
+/* Calls and waits; only the start enters Go. Starts the call if *req is 0 (req may be NULL if slice_ms
  * is 0), and returns after slice_ms at the latest (0: no slices) with
  * PL_E_AGAIN: call again with the same *req to wait on, or pl_cancel it. On
  * PL_OK, *out_len bytes of result are in out. PL_E_TOO_LARGE with *out_len
@@ -272,6 +282,9 @@ PL_API int32_t     pl_peer_list(pl_node n, pl_peer *out, uint32_t cap);
 PL_API int32_t     pl_call_wait(pl_node n, pl_peer to, const char *fn, const void *args, uint32_t len, uint32_t timeout_ms, uint32_t slice_ms, pl_id *req, void *out, uint32_t cap, uint32_t *out_len);
 /* 1: at least count peers are up, 0: timeout. Blocks, but never enters Go. The node is started. */
 PL_API int32_t     pl_wait_peers(pl_node n, uint32_t count, uint32_t timeout_ms);
+/* 1: the peer that holds name, as pl_peer_find has it, is up and in *out; 0:
+ * timeout. Blocks, but never enters Go. The node is started. */
+PL_API int32_t     pl_wait_peer(pl_node n, const char *name, uint32_t timeout_ms, pl_peer *out);
 
 #ifdef __cplusplus
 }

@@ -33,6 +33,7 @@ typedef HANDLE wake;
 static void mutex_init(mutex *m) { InitializeSRWLock(m); }
 static void mutex_free(mutex *m) { (void)m; }
 static void lock(mutex *m) { AcquireSRWLockExclusive(m); }
+static bool try_lock(mutex *m) { return TryAcquireSRWLockExclusive(m) != 0; }
 static void unlock(mutex *m) { ReleaseSRWLockExclusive(m); }
 static void cond_init(cond *c) { InitializeConditionVariable(c); }
 static void cond_free(cond *c) { (void)c; }
@@ -87,6 +88,7 @@ typedef struct { int rd, wr; } wake; /* the same descriptor twice if it is an ev
 static void mutex_init(mutex *m) { pthread_mutex_init(m, NULL); }
 static void mutex_free(mutex *m) { pthread_mutex_destroy(m); }
 static void lock(mutex *m) { pthread_mutex_lock(m); }
+static bool try_lock(mutex *m) { return pthread_mutex_trylock(m) == 0; }
 static void unlock(mutex *m) { pthread_mutex_unlock(m); }
 static void cond_free(cond *c) { pthread_cond_destroy(c); }
 static void cond_wake(cond *c) { pthread_cond_broadcast(c); }
@@ -450,12 +452,30 @@ typedef struct slot {
 #define TAKING 0x40000000u
 #define INSIDE 0x3FFFFFFFu
 
+/* A call of pl_call_wait, from its begin until its result is taken; under
+ * wait_lock. The Go side ends it by plq_done, with the time-out too: also a call
+ * that its thread never comes back to ends. */
+typedef struct waiting {
+	struct waiting *next;
+	pl_id id;
+	cond ended;
+	uint32_t threads;    /* that wait for it now */
+	bool done;
+	int32_t status;
+	uint32_t len;
+	unsigned char *data; /* the result, or the text of the error */
+} waiting;
+
+#define WAIT_LISTS 64u
+#define LEFT_MAX 256u /* calls that pl_call_wait returned from too early */
+
 struct plq_node {
 	slot *slot;
 	uintptr_t go;
 
 	ring in;
 	_Atomic uint64_t seen;  /* up to where events were given out: head, or after the held record */
+	bool waited;            /* the consumer was in pl_wait for what it takes now. The consumer's */
 	atomic_bool want_room;  /* the Go side waits until the inbound ring has room */
 	mutex wake_lock;
 	wake in_wake;
@@ -465,7 +485,13 @@ struct plq_node {
 	atomic_bool out_asleep, out_kicked;
 	wake out_wake;
 	_Atomic int32_t state;  /* PLQ_NEW and so on; changes under out_lock */
+	_Atomic uint32_t ports; /* UDP<<16 | TCP */
 	_Atomic uint64_t next_id;
+
+	mutex wait_lock;
+	waiting *waits[WAIT_LISTS]; /* by their ids */
+	waiting *spare;
+	uint32_t nleft;             /* those of waits that no thread waits for */
 
 	mutex peer_lock;
 	cond peer_cond;
@@ -540,11 +566,17 @@ static void alarm_on(plq_node *n)
 	unlock(&n->wake_lock);
 }
 
-/* Clears the wake handle once the consumer has seen the last event. */
-static void alarm_off(plq_node *n)
+/* Clears the wake handle once the consumer has seen the last event. If it was in
+ * pl_wait for that and the lock is held, the writer has just woken it and not got
+ * the CPU back. To sleep for that costs two changes of threads: the next pl_wait
+ * does it. Whoever sleeps on the handle itself must find it clear. */
+static void alarm_off(plq_node *n, bool waited)
 {
 	slot *s = n->slot;
-	lock(&n->wake_lock);
+	if (!waited)
+		lock(&n->wake_lock);
+	else if (!try_lock(&n->wake_lock))
+		return;
 	if (atomic_load(&s->signalled) && !is_closing(n)) {
 		wake_clear(&n->in_wake);
 		atomic_store(&s->signalled, false);
@@ -643,7 +675,8 @@ int32_t pl_poll(pl_node h, pl_event *ev)
 	}
 	atomic_store(&n->seen, pos);
 	if (pos == atomic_load(&n->in.tail))
-		alarm_off(n);
+		alarm_off(n, n->waited);
+	n->waited = false;
 	leave_as(s, TAKING);
 	return st;
 }
@@ -667,7 +700,8 @@ int64_t pl_drain(pl_node h, void *buf, size_t cap, uint32_t *count)
 	int64_t used = ring_drain(&n->in, &pos, buf, cap, count);
 	atomic_store(&n->seen, pos);
 	if (pos == atomic_load(&n->in.tail))
-		alarm_off(n);
+		alarm_off(n, n->waited);
+	n->waited = false;
 	offer_room(n);
 	leave_as(s, TAKING);
 	return used == PL_E_TOO_LARGE ? fail_text(PL_E_TOO_LARGE, "the buffer is smaller than one event") : used;
@@ -685,8 +719,14 @@ int32_t pl_wait(pl_node h, uint32_t timeout_ms)
 	for (;;) {
 		if (is_closing(n))
 			st = fail(PL_E_HANDLE);
-		else if (atomic_load(&s->signalled)) /* not the ring: pl_poll looks at this, too */
+		else if (atomic_load(&s->signalled)) { /* not only the ring: pl_poll looks at this, too */
+			if (atomic_load(&n->in.tail) == atomic_load(&n->seen)) {
+				alarm_off(n, false);
+				continue;
+			}
+			n->waited = true;
 			st = 1;
+		}
 		else if (left == 0 || !wake_wait(&n->in_wake, left))
 			st = 0;
 		else {
@@ -755,6 +795,8 @@ void plq_set_state(plq_node *n, int32_t state)
 	cond_wake(&n->peer_cond);
 	unlock(&n->peer_lock);
 }
+
+void plq_set_ports(plq_node *n, uint16_t udp, uint16_t tcp) { atomic_store(&n->ports, (uint32_t)udp << 16 | tcp); }
 
 pl_id plq_next_id(plq_node *n) { return atomic_fetch_add_explicit(&n->next_id, 1, memory_order_relaxed) + 1; }
 
@@ -850,15 +892,22 @@ int32_t pl_reply(pl_node h, pl_id call, const void *result, uint32_t len)
 	return out_simple(h, &(pl_record){.type = PLQ_OUT_REPLY, .id = call, .data_len = len}, NULL, result);
 }
 
-int32_t pl_reply_error(pl_node h, pl_id call, const char *type, const char *message)
+/* Says what is wrong with the arguments of pl_reply_error, or PL_OK. */
+static int32_t reply_error_fault(const char *type, size_t message_len)
 {
-	size_t len = message != NULL ? strlen(message) : 0;
 	if (in_child())
 		return fail(PL_E_FORKED);
 	if (type != NULL && *type != 0 && name_len(type, PLQ_FN_MAX) == 0)
 		return fail_text(PL_E_INVALID, "the type of the error is too long");
-	if (len > PLQ_DATA_MAX)
-		return fail(PL_E_TOO_LARGE);
+	return message_len > PLQ_DATA_MAX ? fail(PL_E_TOO_LARGE) : PL_OK;
+}
+
+int32_t pl_reply_error(pl_node h, pl_id call, const char *type, const char *message)
+{
+	size_t len = message != NULL ? strlen(message) : 0;
+	int32_t st = reply_error_fault(type, len);
+	if (st < 0)
+		return st;
 	return out_simple(h, &(pl_record){.type = PLQ_OUT_REPLY_ERROR, .id = call, .data_len = (uint32_t)len,
 	                  .name_len = name_len(type, PLQ_FN_MAX)}, type, message);
 }
@@ -1023,6 +1072,23 @@ static bool equal_fold(const char *a, const char *b)
 	}
 }
 
+/* The number of peers that answer to name, and in *out the peer if it is one. */
+static uint32_t peers_named(plq_node *n, const char *name, pl_peer *out)
+{
+	uint32_t hits = 0;
+	pl_peer found = 0;
+	for (uint32_t i = up_place(n, name); i < n->nup && strcmp(n->up[i]->name, name) == 0; i++, hits++)
+		found = n->up[i]->peer;
+	for (uint32_t i = 0; hits == 0 && i < n->nup; i++)
+		if (equal_fold(n->up[i]->name, name)) {
+			for (uint32_t j = i; j < n->nup; j++)
+				hits += equal_fold(n->up[j]->name, name);
+			found = n->up[i]->peer;
+		}
+	*out = hits == 1 ? found : 0;
+	return hits;
+}
+
 int32_t pl_peer_find(pl_node h, const char *name, pl_peer *out)
 {
 	plq_node *n;
@@ -1033,19 +1099,9 @@ int32_t pl_peer_find(pl_node h, const char *name, pl_peer *out)
 		leave(n);
 		return fail(PL_E_INVALID);
 	}
-	uint32_t hits = 0;
-	pl_peer found = 0;
 	lock(&n->peer_lock);
-	for (uint32_t i = up_place(n, name); i < n->nup && strcmp(n->up[i]->name, name) == 0; i++, hits++)
-		found = n->up[i]->peer;
-	for (uint32_t i = 0; hits == 0 && i < n->nup; i++)
-		if (equal_fold(n->up[i]->name, name)) {
-			for (uint32_t j = i; j < n->nup; j++)
-				hits += equal_fold(n->up[j]->name, name);
-			found = n->up[i]->peer;
-		}
+	uint32_t hits = peers_named(n, name, out);
 	unlock(&n->peer_lock);
-	*out = hits == 1 ? found : 0;
 	leave(n);
 	return hits == 1 ? PL_OK : fail(hits == 0 ? PL_E_PEER_NOT_FOUND : PL_E_AMBIGUOUS);
 }
@@ -1090,7 +1146,8 @@ int32_t pl_peer_list(pl_node h, pl_peer *out, uint32_t cap)
 	return st;
 }
 
-int32_t pl_wait_peers(pl_node h, uint32_t count, uint32_t timeout_ms)
+/* Waits until ready(n, arg) is not 0, and returns that; 0: timeout. Enters the node. */
+static int32_t wait_for_peers(pl_node h, int32_t (*ready)(plq_node *, void *), void *arg, uint32_t timeout_ms)
 {
 	plq_node *n;
 	int32_t st = enter(h, &n);
@@ -1098,22 +1155,18 @@ int32_t pl_wait_peers(pl_node h, uint32_t count, uint32_t timeout_ms)
 		return st;
 	uint64_t deadline = now_ns() + timeout_ms * 1000000ull;
 	lock(&n->peer_lock);
-	int32_t state = atomic_load(&n->state);
+	int32_t state;
 	for (;;) {
+		state = atomic_load(&n->state);
 		if (is_closing(n))
 			st = PL_E_HANDLE;
 		else if (state != PLQ_RUNNING)
 			st = PL_E_STATE;
-		else if (n->nup >= count)
-			st = 1;
-		else if (timeout_ms != PL_FOREVER && now_ns() >= deadline)
-			st = 0;
-		else {
+		else if ((st = ready(n, arg)) == 0 && (timeout_ms == PL_FOREVER || now_ns() < deadline)) {
 			if (timeout_ms == PL_FOREVER)
 				cond_wait(&n->peer_cond, &n->peer_lock);
 			else
 				cond_wait_until(&n->peer_cond, &n->peer_lock, deadline);
-			state = atomic_load(&n->state);
 			continue;
 		}
 		break;
@@ -1121,6 +1174,190 @@ int32_t pl_wait_peers(pl_node h, uint32_t count, uint32_t timeout_ms)
 	unlock(&n->peer_lock);
 	leave(n);
 	return st >= 0 ? st : st == PL_E_STATE ? not_running(state) : fail(st);
+}
+
+static int32_t are_enough(plq_node *n, void *count) { return n->nup >= *(uint32_t *)count; }
+
+int32_t pl_wait_peers(pl_node h, uint32_t count, uint32_t timeout_ms)
+{
+	return wait_for_peers(h, are_enough, &count, timeout_ms);
+}
+
+struct wanted {
+	const char *name;
+	pl_peer found;
+};
+
+static int32_t is_there(plq_node *n, void *arg)
+{
+	struct wanted *w = arg;
+	uint32_t hits = peers_named(n, w->name, &w->found);
+	return hits > 1 ? PL_E_AMBIGUOUS : (int32_t)hits;
+}
+
+int32_t pl_wait_peer(pl_node h, const char *name, uint32_t timeout_ms, pl_peer *out)
+{
+	if (in_child())
+		return fail(PL_E_FORKED);
+	if (name == NULL || out == NULL)
+		return fail(PL_E_INVALID);
+	struct wanted w = {.name = name};
+	int32_t st = wait_for_peers(h, is_there, &w, timeout_ms);
+	*out = st == 1 ? w.found : 0;
+	return st;
+}
+
+/* ---- waiting for answers ------------------------------------------------------------ */
+
+/* Everything here but plq_done and pl_call_wait is called with wait_lock held. */
+
+static waiting **wait_place(plq_node *n, pl_id id)
+{
+	waiting **at = &n->waits[id % WAIT_LISTS];
+	while (*at != NULL && (*at)->id != id)
+		at = &(*at)->next;
+	return at;
+}
+
+/* Takes a call out. Its memory is kept for the next: plq_done may still signal ended. */
+static void wait_drop(plq_node *n, waiting **at)
+{
+	waiting *w = *at;
+	*at = w->next;
+	free(w->data);
+	w->data = NULL;
+	w->next = n->spare;
+	n->spare = w;
+}
+
+static void waits_free(plq_node *n)
+{
+	for (uint32_t i = 0; i < WAIT_LISTS; i++)
+		while (n->waits[i] != NULL)
+			wait_drop(n, &n->waits[i]);
+	while (n->spare != NULL) {
+		waiting *w = n->spare;
+		n->spare = w->next;
+		cond_free(&w->ended);
+		free(w);
+	}
+}
+
+/* Forgets the oldest call that has ended and that no thread waits for; false if there is none. */
+static bool wait_forget(plq_node *n)
+{
+	waiting **oldest = NULL;
+	for (uint32_t i = 0; i < WAIT_LISTS; i++)
+		for (waiting **at = &n->waits[i]; *at != NULL; at = &(*at)->next)
+			if ((*at)->done && (*at)->threads == 0 && (oldest == NULL || (*at)->id < (*oldest)->id))
+				oldest = at;
+	if (oldest == NULL)
+		return false;
+	wait_drop(n, oldest);
+	n->nleft--;
+	return true;
+}
+
+/* Enters a new call. */
+static int32_t wait_add(plq_node *n, pl_id *id)
+{
+	if (n->nleft >= LEFT_MAX && !wait_forget(n))
+		return PL_E_OVERLOADED;
+	waiting *w = n->spare;
+	if (w != NULL) {
+		n->spare = w->next;
+	} else {
+		if ((w = malloc(sizeof *w)) == NULL)
+			return PL_E_NO_MEMORY;
+		cond_init(&w->ended);
+	}
+	*id = w->id = plq_next_id(n);
+	w->threads = 0;
+	w->done = false;
+	w->data = NULL;
+	w->next = NULL;
+	*wait_place(n, w->id) = w;
+	n->nleft++; /* until wait_for */
+	return PL_OK;
+}
+
+void plq_done(plq_node *n, pl_id id, int32_t status, const void *data, size_t len)
+{
+	unsigned char *copy = len > 0 ? malloc(len) : NULL;
+	if (copy != NULL)
+		memcpy(copy, data, len);
+	lock(&n->wait_lock);
+	waiting *w = *wait_place(n, id);
+	bool ends = w != NULL && !w->done;
+	if (ends) {
+		w->done = true;
+		w->status = len > 0 && copy == NULL ? PL_E_NO_MEMORY : status;
+		w->len = copy != NULL ? (uint32_t)len : 0;
+		w->data = copy;
+		copy = NULL;
+	}
+	unlock(&n->wait_lock);
+	if (ends)
+		cond_wake(&w->ended); /* now, so that who wakes up does not find the lock held */
+	free(copy);
+}
+
+/* The buffer that pl_call_wait was given. */
+struct room {
+	void *out;
+	uint32_t cap, *len;
+	bool again; /* there is an id by which to come back */
+};
+
+/* Gives the result of a call that has ended; true if nobody will ask again. */
+static bool wait_take(const waiting *w, struct room *r, int32_t *st)
+{
+	*st = w->status;
+	if (w->status < 0) {
+		if (w->data != NULL)
+			plq_set_error((const char *)w->data, w->len);
+		else
+			fail(w->status);
+		return true;
+	}
+	*r->len = w->len;
+	if (w->len > r->cap) {
+		*st = fail_text(PL_E_TOO_LARGE, "the result is larger than the buffer");
+		return !r->again;
+	}
+	if (w->len > 0)
+		memcpy(r->out, w->data, w->len);
+	return true;
+}
+
+/* Waits until the call *id has ended or the slice is over; 0 is no slice. Sets *id to 0 if the call is over. */
+static int32_t wait_for(plq_node *n, pl_id *id, uint32_t slice_ms, struct room *r)
+{
+	int32_t st;
+	uint64_t deadline = slice_ms > 0 ? now_ns() + slice_ms * 1000000ull : 0;
+	waiting *w = *wait_place(n, *id);
+	if (w == NULL)
+		return fail_text(PL_E_INVALID, "this call is not waited for");
+	n->nleft -= w->threads++ == 0;
+	while (!w->done && (slice_ms == 0 || now_ns() < deadline)) {
+		if (slice_ms == 0)
+			cond_wait(&w->ended, &n->wait_lock);
+		else
+			cond_wait_until(&w->ended, &n->wait_lock, deadline);
+	}
+	bool over = false;
+	if (w->done)
+		over = wait_take(w, r, &st);
+	else
+		st = fail_text(PL_E_AGAIN, "no answer yet");
+	n->nleft += --w->threads == 0;
+	if (over)
+		*id = 0;
+	if (over && w->threads == 0) {
+		wait_drop(n, wait_place(n, w->id));
+		n->nleft--;
+	}
+	return st;
 }
 
 /* ---- into Go --------------------------------------------------------------------- */
@@ -1134,8 +1371,10 @@ extern void plgo_free(uintptr_t go);  /* nobody is inside any more */
 extern int32_t plgo_register(uintptr_t go, char *fn);
 extern int32_t plgo_unregister(uintptr_t go, char *fn);
 extern int32_t plgo_peer_add(uintptr_t go, char *name, char *addr, uint16_t udp, uint16_t tcp, uint32_t *out);
-extern int32_t plgo_call_wait(uintptr_t go, uint32_t to, char *fn, void *args, uint32_t len, uint32_t timeout_ms,
-                              uint32_t slice_ms, uint64_t *req, void *out, uint32_t cap, uint32_t *out_len);
+/* Begins the call id and returns at once. Unless that fails, plq_done follows, which may come before it returns. */
+extern int32_t plgo_call_begin(uintptr_t go, uint64_t id, uint32_t to, char *fn, void *args, uint32_t len, uint32_t timeout_ms);
+extern int32_t plgo_reply(uintptr_t go, uint64_t id, void *result, uint32_t len);
+extern int32_t plgo_reply_error(uintptr_t go, uint64_t id, char *type, void *message, uint32_t len);
 
 void pl_config_init(pl_config *cfg)
 {
@@ -1171,6 +1410,7 @@ static const char *config_fault(const pl_config *cfg)
 static void node_free(plq_node *n)
 {
 	plq_peer_drop(n, 0);
+	waits_free(n);
 	free(n->peers);
 	free(n->up);
 	ring_destroy(&n->in);
@@ -1179,6 +1419,7 @@ static void node_free(plq_node *n)
 	wake_close(&n->out_wake);
 	mutex_free(&n->wake_lock);
 	mutex_free(&n->out_lock);
+	mutex_free(&n->wait_lock);
 	mutex_free(&n->peer_lock);
 	cond_free(&n->peer_cond);
 	free(n);
@@ -1215,6 +1456,7 @@ static plq_node *node_new(const pl_config *cfg, slot *s)
 	n->slot = s;
 	mutex_init(&n->wake_lock);
 	mutex_init(&n->out_lock);
+	mutex_init(&n->wait_lock);
 	mutex_init(&n->peer_lock);
 	cond_init(&n->peer_cond);
 	bool ok = ring_init(&n->in, cfg->inbound_bytes);
@@ -1383,22 +1625,99 @@ int32_t pl_peer_add(pl_node h, const char *name, const char *addr, uint16_t udp_
 	return st;
 }
 
+/* Begins the call that pl_call_wait will wait for. */
+static int32_t call_begin(plq_node *n, pl_id *id, pl_peer to, const char *fn, const void *args, uint32_t len, uint32_t timeout_ms)
+{
+	lock(&n->wait_lock);
+	int32_t st = wait_add(n, id);
+	unlock(&n->wait_lock);
+	if (st < 0)
+		return fail(st);
+	st = plgo_call_begin(n->go, *id, to, (char *)(uintptr_t)fn, (void *)(uintptr_t)args, len, timeout_ms);
+	if (st < 0) {
+		lock(&n->wait_lock);
+		waiting **at = wait_place(n, *id);
+		if (*at != NULL) { /* else somebody came with a number it had guessed */
+			n->nleft -= (*at)->threads == 0;
+			wait_drop(n, at);
+		}
+		unlock(&n->wait_lock);
+		*id = 0;
+	}
+	return st;
+}
+
 int32_t pl_call_wait(pl_node h, pl_peer to, const char *fn, const void *args, uint32_t len, uint32_t timeout_ms, uint32_t slice_ms, pl_id *req, void *out, uint32_t cap, uint32_t *out_len)
 {
 	plq_node *n;
 	int32_t st = enter(h, &n);
 	if (st < 0)
 		return st;
-	bool starts = req == NULL || *req == 0;
+	pl_id id = req != NULL ? *req : 0;
+	struct room room = {out, cap, out_len, req != NULL};
 	if (out_len != NULL)
 		*out_len = 0;
 	if (out_len == NULL || (out == NULL && cap > 0) || (req == NULL && slice_ms > 0) ||
-	    (starts && (name_len(fn, PLQ_FN_MAX) == 0 || (args == NULL && len > 0) || to == PL_PEER_ALL || to == 0)))
+	    (id == 0 && (name_len(fn, PLQ_FN_MAX) == 0 || (args == NULL && len > 0) || to == PL_PEER_ALL || to == 0)))
+		st = fail(PL_E_INVALID);
+	else if (len > PLQ_DATA_MAX)
+		st = fail(PL_E_TOO_LARGE);
+	else if (id != 0 || (st = call_begin(n, &id, to, fn, args, len, timeout_ms)) == PL_OK) {
+		lock(&n->wait_lock);
+		st = wait_for(n, &id, slice_ms, &room);
+		unlock(&n->wait_lock);
+	}
+	if (req != NULL)
+		*req = id;
+	leave(n);
+	return st;
+}
+
+int32_t pl_reply_now(pl_node h, pl_id call, const void *result, uint32_t len)
+{
+	plq_node *n;
+	int32_t st = enter(h, &n);
+	if (st < 0)
+		return st;
+	if (call == 0 || (result == NULL && len > 0))
 		st = fail(PL_E_INVALID);
 	else if (len > PLQ_DATA_MAX)
 		st = fail(PL_E_TOO_LARGE);
 	else
-		st = plgo_call_wait(n->go, to, (char *)(uintptr_t)fn, (void *)(uintptr_t)args, len, timeout_ms, slice_ms, req, out, cap, out_len);
+		st = plgo_reply(n->go, call, (void *)(uintptr_t)result, len);
 	leave(n);
 	return st;
+}
+
+int32_t pl_reply_error_now(pl_node h, pl_id call, const char *type, const char *message)
+{
+	size_t len = message != NULL ? strlen(message) : 0;
+	plq_node *n;
+	int32_t st = reply_error_fault(type, len);
+	if (st < 0 || (st = enter(h, &n)) < 0)
+		return st;
+	if (call == 0)
+		st = fail(PL_E_INVALID);
+	else
+		st = plgo_reply_error(n->go, call, (char *)(uintptr_t)(type != NULL ? type : ""), (void *)(uintptr_t)message, (uint32_t)len);
+	leave(n);
+	return st;
+}
+
+int32_t pl_ports(pl_node h, uint16_t *udp, uint16_t *tcp)
+{
+	plq_node *n;
+	int32_t st = enter(h, &n);
+	if (st < 0)
+		return st;
+	int32_t state = atomic_load(&n->state);
+	uint32_t ports = atomic_load(&n->ports);
+	leave(n);
+	if (state != PLQ_RUNNING)
+		return not_running(state);
+	if (udp != NULL)
+		*udp = (uint16_t)(ports >> 16);
+	if (tcp != NULL)
+		*tcp = (uint16_t)ports;
+	return PL_OK;
 }

@@ -45,6 +45,11 @@ void plq_out_sleep(plq_node *n);
 
 /* Sets PLQ_RUNNING or PLQ_STOPPED. After PLQ_STOPPED no call enters the outbound queue. */
 void plq_set_state(plq_node *n, int32_t state);
+/* What pl_ports returns. */
+void plq_set_ports(plq_node *n, uint16_t udp, uint16_t tcp);
+/* Ends a call of plgo_call_begin: with its result, or, if status < 0, the text of
+ * the error. Copies; never blocks for long. Calls that nobody waits for are ignored. */
+void plq_done(plq_node *n, pl_id id, int32_t status, const void *data, size_t len);
 /* A number for a call, unique in the node. */
 pl_id plq_next_id(plq_node *n);
 /* Puts a peer into the snapshot or updates it; PL_PEER_UP in flags says if it is listed. */

@@ -1,5 +1,3 @@
-"""Phone1 offers a function until Ctrl-C."""
-
 import threading
 
 from peerlink import PeerLink

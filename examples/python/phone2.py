@@ -1,5 +1,3 @@
-"""Phone2 calls the function that Phone1 offers."""
-
 from peerlink import PeerLink
 
 with PeerLink("Phone2", verbose=False) as node:

@@ -71,7 +71,7 @@ def test_constants() -> None:
 
 def test_exceptions() -> None:
     assert peerlink.PeerNotFoundError is peerlink.PeerNotFound
-    for name in ("PeerNotFound", "RemoteError", "PeerTimeoutError", "NameConflict", "Overloaded"):
+    for name in ("PeerNotFound", "RemoteError", "PeerTimeoutError", "Overloaded"):
         assert issubclass(getattr(peerlink, name), PeerLinkError)
     assert issubclass(peerlink.Ambiguous, peerlink.PeerNotFound)
     assert issubclass(peerlink.PeerTimeoutError, (TimeoutError, OSError, socket.timeout))

@@ -3,6 +3,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -134,3 +135,28 @@ def test_none_keeps_a_callback(pair: Pair) -> None:
     assert client.set_peer_lifecycle() is client
     client.add_peer("Other", "127.0.0.1", server.port)
     assert watch.next()[0] == "up"
+
+
+def test_the_second_of_a_name_is_renamed(
+    node: Node, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = unique("Twin")
+    seeker = node("Seeker", mdns=True).start()
+    node(name, exact=True, mdns=True).start()
+    assert until(lambda: name in seeker.peer_names())
+    time.sleep(1)  # until the name is announced for good
+    second = node(name, exact=True, mdns=True, verbose=True).start()
+    until(lambda: f"{name} (2)" in seeker.peer_names(), 10)
+    until(lambda: "is taken" in caplog.text)
+    assert f"{name} (2)" in caplog.text
+    assert second.node_name == name
+    out = ""
+
+    def told() -> bool:
+        nonlocal out
+        out += capsys.readouterr().out
+        return f"this node as {name} (2)" in out
+
+    until(told)
+    second.register("one", lambda: 1)
+    assert seeker.call(f"{name} (2)", "one") == 1

@@ -54,6 +54,10 @@ static int everything_is_refused(void)
 	wrong += pl_cancel(n, 1) != PL_E_FORKED;
 	wrong += pl_reply(n, 1, NULL, 0) != PL_E_FORKED;
 	wrong += pl_reply_error(n, 1, "T", "m") != PL_E_FORKED;
+	wrong += pl_reply_now(n, 1, NULL, 0) != PL_E_FORKED;
+	wrong += pl_reply_error_now(n, 1, "T", "m") != PL_E_FORKED;
+	wrong += pl_ports(n, NULL, NULL) != PL_E_FORKED;
+	wrong += pl_wait_peer(n, "Other", PL_FOREVER, &u) != PL_E_FORKED;
 	wrong += pl_register(n, "f") != PL_E_FORKED;
 	wrong += pl_unregister(n, "f") != PL_E_FORKED;
 	wrong += pl_peer_add(n, "a", "127.0.0.1", 1, 1, NULL) != PL_E_FORKED;

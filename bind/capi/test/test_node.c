@@ -66,8 +66,16 @@ struct server {
 	pthread_t thread;
 	char caller[64];
 	pl_peer peer;
+	int calls;
 	int strangers; /* calls of functions that are not served */
 };
+
+/* Answers at once or by the queue, in turns. */
+static void reply(struct server *s, pl_id id, const void *data, uint32_t len)
+{
+	int32_t st = s->calls++ % 2 ? pl_reply(s->n, id, data, len) : pl_reply_now(s->n, id, data, len);
+	CHECK(st == PL_OK);
+}
 
 static void answer(struct server *s, const pl_event *ev)
 {
@@ -80,13 +88,16 @@ static void answer(struct server *s, const pl_event *ev)
 	if (strcmp(ev->name, "add") == 0) {
 		if (sscanf(in, "[%d,%d]", &a, &b) == 2) {
 			int len = snprintf(out, sizeof out, "%d", a + b);
-			pl_reply(s->n, ev->id, out, (uint32_t)len);
+			reply(s, ev->id, out, (uint32_t)len);
 		} else
 			pl_reply_error(s->n, ev->id, "TypeError", "add takes two numbers");
 	} else if (strcmp(ev->name, "echo") == 0) {
-		pl_reply(s->n, ev->id, ev->data, ev->data_len);
+		reply(s, ev->id, ev->data, ev->data_len);
 	} else if (strcmp(ev->name, "fail") == 0) {
-		pl_reply_error(s->n, ev->id, "ValueError", "b\xc3\xa4" "d");
+		if (s->calls++ % 2)
+			pl_reply_error_now(s->n, ev->id, "ValueError", "b\xc3\xa4" "d");
+		else
+			pl_reply_error(s->n, ev->id, "ValueError", "b\xc3\xa4" "d");
 	} else if (strcmp(ev->name, "twice") == 0) {
 		pl_reply(s->n, ev->id, "1", 1);
 		pl_reply(s->n, ev->id, "2", 1);
@@ -189,6 +200,9 @@ static void calls_both_ways(void)
 	CHECK(pl_peer_get(t.n, to, &info) == PL_OK && strcmp(info.name, "Server") == 0 && strcmp(info.addr, "127.0.0.1") == 0);
 	CHECK(info.udp_port == s.port && info.tcp_port == s.port && (info.flags & (PL_PEER_UP | PL_PEER_STATIC)) == (PL_PEER_UP | PL_PEER_STATIC));
 	CHECK(pl_peer_get(s.n, back, &info) == PL_OK && info.tcp_port == 7);
+	uint16_t udp = 0, tcp = 0;
+	CHECK(pl_ports(s.n, &udp, &tcp) == PL_OK && udp == s.port && tcp != 0);
+	CHECK(pl_wait_peer(t.n, "server", 100, &found) == 1 && found == to && pl_wait_peer(t.n, "Nobody", 20, &found) == 0);
 	CHECK(pl_wait_peers(t.n, 1, 0) == 1 && pl_wait_peers(t.n, 2, 20) == 0 && pl_peer_list(t.n, &found, 1) == 1 && found == to);
 	CHECK(pl_peer_add(t.n, "x", "no such host", 1, 1, NULL) == PL_E_IO && *last_error());
 	CHECK(pl_peer_add(t.n, "x", "224.0.0.1", 1, 1, NULL) == PL_E_INVALID);
@@ -562,6 +576,37 @@ static void survives_not_polling(void)
 	server_end(&s);
 }
 
+/* Two of one name: the second is found under another, and told so. */
+static void is_renamed(void)
+{
+	pl_config cfg = config("Twin");
+	pl_peer p;
+	cfg.discovery = PL_DISC_AUTO;
+	pl_node first = must_open(&cfg), second = must_open(&cfg);
+	CHECK(pl_start(first) == PL_OK && next_event(first, PL_EV_STARTED).type != 0);
+	nanosleep(&(struct timespec){1, 500000000}, NULL);
+	CHECK(pl_start(second) == PL_OK);
+	pl_event ev = next_event(second, PL_EV_RENAMED);
+	CHECK(strcmp(ev.name, "Twin (2)") == 0);
+	CHECK(pl_wait_peer(first, "Twin (2)", 5000, &p) == 1);
+	CHECK(pl_close(second) == PL_OK && pl_close(first) == PL_OK);
+}
+
+/* A handler that the end of its node cuts off. */
+static void cut_off(void)
+{
+	struct server s;
+	pl_peer to;
+	server_start(&s, "Server", PL_JSON);
+	pl_node n = client_of(&s, "Phone2", &to);
+	CHECK(pl_call(n, to, "never", NULL, 0, 3000, 1, NULL) == PL_OK);
+	nanosleep(&(struct timespec){0, 50000000}, NULL);
+	server_end(&s);
+	pl_event ev = next_event(n, PL_EV_REPLY);
+	CHECK(ev.status == PL_E_REMOTE && strcmp(ev.name, "PeerLinkError") == 0);
+	CHECK(pl_close(n) == PL_OK);
+}
+
 static void finds_by_mdns(void)
 {
 	struct server s;
@@ -578,14 +623,19 @@ static void finds_by_mdns(void)
 	pl_node n = must_open(&cfg);
 	double t = now_s();
 	CHECK(pl_start(n) == PL_OK);
-	CHECK(pl_wait_peers(n, 1, 5000) == 1);
+	CHECK(pl_wait_peer(n, "finder", 5000, &to) == 1); /* other programs may be there too */
 	printf("     found after %.0f ms\n", (now_s() - t) * 1e3);
 	CHECK(pl_peer_find(n, "finder", &to) == PL_OK);
 	CHECK(call(n, to, "add", "[25,17]", out, sizeof out) == PL_OK && strcmp(out, "42") == 0);
-	pl_event ev = next_event(n, PL_EV_PEER_UP);
+	pl_event ev;
+	do
+		ev = next_event(n, PL_EV_PEER_UP);
+	while (ev.type != 0 && ev.peer != to);
 	CHECK(ev.peer == to && strcmp(ev.name, "Finder") == 0);
 	server_end(&s);
-	ev = next_event(n, PL_EV_PEER_DOWN);
+	do
+		ev = next_event(n, PL_EV_PEER_DOWN);
+	while (ev.type != 0 && ev.peer != to);
 	CHECK(ev.peer == to && ev.aux == PL_REASON_REMOVED && pl_peer_find(n, "Finder", &to) == PL_E_PEER_NOT_FOUND);
 	CHECK(pl_close(n) == PL_OK);
 }
@@ -729,6 +779,8 @@ int main(void)
 	RUN(close_ends_stop);
 	RUN(close_ends_waits);
 	RUN(survives_not_polling);
+	RUN(is_renamed);
+	RUN(cut_off);
 	RUN(finds_by_mdns);
 	RUN(survives_random_use);
 	RUN(leaves_nothing_open);

@@ -16,7 +16,7 @@
 
 /* ---- the Go side ----------------------------------------------------------- */
 
-struct fake { int magic; atomic_int inside; };
+struct fake { int magic; plq_node *n; atomic_int inside; };
 
 static plq_node *opened; /* by the last pl_open */
 
@@ -32,6 +32,7 @@ int32_t plgo_open(plq_node *n, pl_config *cfg, uintptr_t *go)
 	struct fake *f = calloc(1, sizeof *f);
 	(void)cfg;
 	f->magic = 7;
+	f->n = n;
 	opened = n;
 	*go = (uintptr_t)f;
 	return PL_OK;
@@ -56,15 +57,36 @@ int32_t plgo_peer_add(uintptr_t go, char *name, char *addr, uint16_t udp, uint16
 	return fake(go) ? PL_OK : PL_E_INTERNAL;
 }
 
-int32_t plgo_call_wait(uintptr_t go, uint32_t to, char *fn, void *args, uint32_t len, uint32_t timeout_ms,
-                       uint32_t slice_ms, uint64_t *req, void *out, uint32_t cap, uint32_t *out_len)
+/* Begins a call: the functions "now" and "f" answer at once, "fails" fails so, others never end. */
+int32_t plgo_call_begin(uintptr_t go, uint64_t id, uint32_t to, char *fn, void *args, uint32_t len, uint32_t timeout_ms)
 {
-	(void)to, (void)fn, (void)args, (void)len, (void)timeout_ms, (void)slice_ms, (void)req, (void)out, (void)cap;
+	(void)to, (void)timeout_ms;
+	if (strcmp(fn, "refused") == 0)
+		return PL_E_STATE;
 	atomic_fetch_add(&fake(go)->inside, 1);
+	if (strcmp(fn, "now") == 0 || strcmp(fn, "f") == 0)
+		plq_done(fake(go)->n, id, PL_OK, args, len);
+	if (strcmp(fn, "fails") == 0)
+		plq_done(fake(go)->n, id, PL_E_REMOTE, "T: m", 4);
 	nanosleep(&(struct timespec){0, 200000}, NULL);
 	atomic_fetch_sub(&fake(go)->inside, 1);
-	*out_len = 0;
 	return PL_OK;
+}
+
+static _Atomic uint64_t replied; /* the last call that was answered */
+
+int32_t plgo_reply(uintptr_t go, uint64_t id, void *result, uint32_t len)
+{
+	(void)result, (void)len;
+	replied = id;
+	return fake(go) ? PL_OK : PL_E_INTERNAL;
+}
+
+int32_t plgo_reply_error(uintptr_t go, uint64_t id, char *type, void *message, uint32_t len)
+{
+	(void)message, (void)len;
+	replied = id;
+	return fake(go) && type != NULL ? PL_OK : PL_E_INTERNAL;
 }
 
 static pl_node open_node(uint32_t in, uint32_t out)
@@ -187,6 +209,114 @@ static void refuses_nonsense(void)
 	CHECK(pl_peer_list(n, NULL, 1) == PL_E_INVALID && pl_call_wait(n, 1, "f", NULL, 0, 0, 0, NULL, NULL, 0, NULL) == PL_E_INVALID);
 	CHECK(pl_call_wait(n, 1, "f", NULL, 0, 0, 5, NULL, NULL, 0, &u) == PL_E_INVALID && pl_call_wait(n, PL_PEER_ALL, "f", NULL, 0, 0, 0, NULL, NULL, 0, &u) == PL_E_INVALID);
 	CHECK(pl_close(n) == PL_OK && pl_close(n) == PL_E_HANDLE);
+}
+
+/* What pl_call_wait returns when plq_done comes before it waits, in between, or not at all. */
+static void waits_for_answers(void)
+{
+	pl_node n = open_node(4096, 4096);
+	pl_id req = 0;
+	uint32_t len;
+	char out[8];
+	CHECK(pl_call_wait(n, 1, "now", "[1,2]", 5, 0, 0, NULL, out, sizeof out, &len) == PL_OK && len == 5 && memcmp(out, "[1,2]", 5) == 0);
+	CHECK(pl_call_wait(n, 1, "now", "[1,2]", 5, 0, 9, &req, out, 2, &len) == PL_E_TOO_LARGE && len == 5 && req != 0);
+	CHECK(pl_call_wait(n, 1, NULL, NULL, 0, 0, 9, &req, out, 5, &len) == PL_OK && len == 5 && req == 0);
+	CHECK(pl_call_wait(n, 1, "fails", NULL, 0, 0, 0, &req, out, 5, &len) == PL_E_REMOTE && len == 0 && req == 0);
+	CHECK(pl_last_error(out, 5) == 4 && strcmp(out, "T: m") == 0);
+	CHECK(pl_call_wait(n, 1, "refused", NULL, 0, 0, 0, &req, out, 5, &len) == PL_E_STATE && req == 0);
+	CHECK(pl_call_wait(n, 1, "never", NULL, 0, 0, 20, &req, out, 5, &len) == PL_E_AGAIN && req != 0);
+	plq_done(opened, req + 1, PL_OK, "x", 1); /* nobody's */
+	plq_done(opened, req, PL_OK, NULL, 0);
+	plq_done(opened, req, PL_OK, "x", 1); /* too late */
+	CHECK(pl_call_wait(n, 1, NULL, NULL, 0, 0, 20, &req, NULL, 0, &len) == PL_OK && len == 0 && req == 0);
+	pl_id old[300];
+	for (int i = 0; i < 300; i++) {
+		old[i] = 0;
+		int32_t st = pl_call_wait(n, 1, "never", NULL, 0, 0, 1, &old[i], NULL, 0, &len);
+		CHECK(st == (i < 256 ? PL_E_AGAIN : PL_E_OVERLOADED));
+	}
+	plq_done(opened, old[7], PL_OK, NULL, 0); /* the oldest that has ended makes room */
+	CHECK(pl_call_wait(n, 1, "now", NULL, 0, 0, 0, NULL, NULL, 0, &len) == PL_OK);
+	CHECK(pl_call_wait(n, 1, NULL, NULL, 0, 0, 1, &old[7], NULL, 0, &len) == PL_E_INVALID);
+	CHECK(pl_reply_now(n, 9, "1", 1) == PL_OK && replied == 9 && pl_reply_error_now(n, 8, NULL, NULL) == PL_OK && replied == 8);
+	CHECK(pl_reply_now(n, 0, NULL, 0) == PL_E_INVALID && pl_reply_error_now(n, 0, NULL, NULL) == PL_E_INVALID);
+	CHECK(pl_close(n) == PL_OK);
+}
+
+struct answered { pl_node n; _Atomic uint64_t last; int wrong; };
+
+static void *call_soon(void *arg)
+{
+	struct answered *a = arg;
+	for (int i = 0; i < (SLOW ? 300 : 2000); i++) {
+		pl_id req = 0;
+		uint32_t len, sum = 0;
+		int32_t st = pl_call_wait(a->n, 1, "soon", NULL, 0, 0, 1, &req, &sum, sizeof sum, &len);
+		while (st == PL_E_AGAIN) {
+			atomic_store(&a->last, req);
+			st = pl_call_wait(a->n, 1, NULL, NULL, 0, 0, 5, &req, &sum, sizeof sum, &len);
+		}
+		a->wrong += st != PL_OK || len != 4 || sum != (uint32_t)i;
+	}
+	atomic_store(&a->last, UINT64_MAX);
+	return NULL;
+}
+
+/* Threads that wait in slices are answered by another. */
+static void answers_threads(void)
+{
+	pl_node n = open_node(4096, 4096);
+	struct answered a[4];
+	pthread_t t[4];
+	uint64_t done[4] = {0};
+	uint32_t count[4] = {0};
+	int busy = 4;
+	for (int k = 0; k < 4; k++) {
+		a[k] = (struct answered){.n = n};
+		pthread_create(&t[k], NULL, call_soon, &a[k]);
+	}
+	while (busy > 0) {
+		busy = 0;
+		for (int k = 0; k < 4; k++) {
+			uint64_t last = atomic_load(&a[k].last);
+			busy += last != UINT64_MAX;
+			if (last != done[k] && last != UINT64_MAX) {
+				done[k] = last;
+				plq_done(opened, last, PL_OK, &count[k], 4);
+				count[k]++;
+			}
+		}
+	}
+	for (int k = 0; k < 4; k++) {
+		pthread_join(t[k], NULL);
+		CHECK(a[k].wrong == 0);
+	}
+	CHECK(pl_close(n) == PL_OK);
+}
+
+static void tells_ports_and_peers(void)
+{
+	pl_config cfg;
+	pl_node n = 0;
+	uint16_t udp, tcp;
+	pl_peer p = 9;
+	pl_config_init(&cfg);
+	cfg.name = "Node";
+	CHECK(pl_open(&cfg, &n) == PL_OK && pl_ports(n, &udp, &tcp) == PL_E_STATE && pl_wait_peer(n, "A", 0, &p) == PL_E_STATE && p == 0);
+	plq_set_ports(opened, 50000, 1);
+	plq_set_state(opened, PLQ_RUNNING);
+	CHECK(pl_ports(n, &udp, &tcp) == PL_OK && udp == 50000 && tcp == 1 && pl_ports(n, NULL, NULL) == PL_OK);
+	CHECK(pl_wait_peer(n, NULL, 0, &p) == PL_E_INVALID && pl_wait_peer(n, "A", 0, NULL) == PL_E_INVALID);
+	CHECK(pl_wait_peer(n, "A", 20, &p) == 0 && p == 0);
+	for (uint32_t i = 1; i <= 2; i++) {
+		pl_peer_info info = {.size = sizeof info, .peer = i, .flags = PL_PEER_UP};
+		strcpy(info.name, "Anna");
+		plq_peer_put(opened, &info);
+		CHECK(pl_wait_peer(n, "anna", 20, &p) == (i == 1 ? 1 : PL_E_AMBIGUOUS) && p == (i == 1 ? 1 : 0));
+	}
+	plq_set_state(opened, PLQ_STOPPED);
+	CHECK(pl_ports(n, &udp, &tcp) == PL_E_CLOSED && pl_wait_peer(n, "Anna", 20, &p) == PL_E_CLOSED);
+	CHECK(pl_close(n) == PL_OK && pl_ports(n, &udp, &tcp) == PL_E_HANDLE && pl_wait_peer(n, "A", 0, &p) == PL_E_HANDLE);
 }
 
 static void speaks_of_errors(void)
@@ -662,6 +792,9 @@ static void figures(void)
 int main(void)
 {
 	RUN(refuses_nonsense);
+	RUN(waits_for_answers);
+	RUN(answers_threads);
+	RUN(tells_ports_and_peers);
 	RUN(speaks_of_errors);
 	RUN(keeps_generations);
 	RUN(lays_out_records);

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from . import _lib
 from ._lib import StatusError
-from .errors import Ambiguous, NameConflict, Overloaded, PeerLinkError, PeerNotFound, PeerTimeoutError, RemoteError
+from .errors import Ambiguous, Overloaded, PeerLinkError, PeerNotFound, PeerTimeoutError, RemoteError
 
 NOT_STARTED = "Node is not started"
 
@@ -42,8 +42,6 @@ def failure(error: StatusError) -> PeerLinkError:
             return PeerLinkError(NOT_STARTED)
         case _lib.E_FORKED:
             return PeerLinkError(_lib.FORK_TEXT)
-        case _lib.E_NAME_CONFLICT:
-            return NameConflict(error.text)
         case _lib.E_OVERLOADED:
             return Overloaded(error.text)
     return PeerLinkError(error.text)

@@ -33,7 +33,6 @@ E_OVERLOADED: Final = -9
 E_NO_HANDLER: Final = -11
 E_INVALID: Final = -12
 E_IO: Final = -13
-E_NAME_CONFLICT: Final = -17
 E_HANDLE: Final = -64
 E_STATE: Final = -65
 E_AGAIN: Final = -66
@@ -42,6 +41,7 @@ E_FORKED: Final = -68
 EV_STARTED: Final = 1
 EV_LOG: Final = 3
 EV_DROPPED: Final = 4
+EV_RENAMED: Final = 5
 EV_PEER_UP: Final = 16
 EV_PEER_MOVED: Final = 17
 EV_PEER_DOWN: Final = 18
@@ -110,12 +110,13 @@ _SIGNATURES: Final[dict[str, tuple[Any, list[Any]]]] = {
     "pl_start": (c_int32, [c_uint64]),
     "pl_stop": (c_int32, [c_uint64, c_uint32]),
     "pl_close": (c_int32, [c_uint64]),
+    "pl_ports": (c_int32, [c_uint64, POINTER(c_uint16), POINTER(c_uint16)]),
     "pl_drain": (c_int64, [c_uint64, c_void_p, c_size_t, POINTER(c_uint32)]),
     "pl_wait": (c_int32, [c_uint64, c_uint32]),
     "pl_call": (c_int32, [c_uint64, c_uint32, c_char_p, c_char_p, c_uint32, c_uint32, c_uint64, POINTER(c_uint64)]),
     "pl_cancel": (c_int32, [c_uint64, c_uint64]),
-    "pl_reply": (c_int32, [c_uint64, c_uint64, c_char_p, c_uint32]),
-    "pl_reply_error": (c_int32, [c_uint64, c_uint64, c_char_p, c_char_p]),
+    "pl_reply_now": (c_int32, [c_uint64, c_uint64, c_char_p, c_uint32]),
+    "pl_reply_error_now": (c_int32, [c_uint64, c_uint64, c_char_p, c_char_p]),
     "pl_register": (c_int32, [c_uint64, c_char_p]),
     "pl_peer_add": (c_int32, [c_uint64, c_char_p, c_char_p, c_uint16, c_uint16, POINTER(c_uint32)]),
     "pl_peer_find": (c_int32, [c_uint64, c_char_p, POINTER(c_uint32)]),

@@ -64,6 +64,12 @@ class Announcer:
         if not self._thread.submit(lambda: self._tell(record)):
             logger.warning("PeerLink: a peer callback hangs; events of peers are lost")
 
+    def renamed(self, name: str) -> None:
+        """Tell that another node has our name."""
+        logger.warning("PeerLink: the name %s is taken; this node is found as %s", self._node_name, name)
+        if self._verbose:
+            self._thread.submit(lambda: say(self._node_name, f"📛 The name is taken; others find this node as {name}"))
+
     def close(self) -> None:
         """Drop what has not been told. A callback that runs may end."""
         self._thread.close()

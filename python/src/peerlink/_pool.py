@@ -40,6 +40,15 @@ class WorkerPool:
             self._spawn()
         return True
 
+    def has_room(self) -> bool:
+        """True if a job would run at once."""
+        if len(self._threads) < self._size:
+            return not self._closed
+        if not self._idle.acquire(blocking=False):
+            return False
+        self._idle.release()
+        return not self._closed
+
     def owns_current_thread(self) -> bool:
         """True inside a job of this pool."""
         return threading.current_thread() in self._threads

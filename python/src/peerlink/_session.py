@@ -13,12 +13,11 @@ import math
 import threading
 import time
 import weakref
-from collections.abc import Iterator
-from contextlib import contextmanager
-from ctypes import byref, c_uint32, c_uint64
+from ctypes import byref, c_uint16, c_uint32, c_uint64
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import count
-from typing import Final
+from typing import Any, Final
 
 from . import _lib
 from ._events import Pump, Record
@@ -32,11 +31,13 @@ logger = logging.getLogger("peerlink")
 WORKERS: Final = 16
 _BACKLOG: Final = 1024  # calls waiting for a worker; the core admits fewer
 _SLICE: Final = 0.1  # s, after which a wait looks for Ctrl-C
+_SLICE_MS: Final = 100
 _RETRY: Final = 0.001  # s, when the outbound queue is full
-_RETRY_REPLY: Final = 5.0  # s, for how long a reply is worth it
+_QUICK: Final = 0.001  # s, within which a handler returns that runs on the thread of the events
 _RESULT: Final = 16 << 10  # bytes of the result buffer that each thread keeps
 _TYPE_MAX: Final = 255  # bytes in the type of an error
 
+_text = lru_cache(maxsize=256)(_lib.c_text)  # names come again and again
 
 _live: weakref.WeakSet[Session] = weakref.WeakSet()
 _exiting = False
@@ -56,27 +57,27 @@ class Options:
 class Session:
     """One started node. All methods may be called from any thread."""
 
-    def __init__(
-        self, options: Options, udp_port: int, tcp_port: int, handlers: Handlers, lifecycle: Lifecycle
-    ) -> None:
-        """Open the node and start it on the ports given; raises StatusError."""
-        self.ports = (udp_port, tcp_port)
+    def __init__(self, options: Options, handlers: Handlers, lifecycle: Lifecycle) -> None:
+        """Open the node and start it; raises StatusError."""
         self._lib = _lib.load()
         self._handlers = handlers
         self._forked = False
         self._waiters: dict[int, _Gather] = {}
         self._keys = count(1)
-        self._scratch = threading.local()
+        self._scratch = _Scratch()
+        self._slow: set[str] = set()  # functions that took long when they were called last
+        self._inline = ""  # the function that runs on the thread of the events, or did last
         self._handle = self._open(options)
         _live.add(self)
         _lib.watch_fork(self)
         self._pool = WorkerPool(f"peerlink-{options.name}-rpc", WORKERS, _BACKLOG)
         self._announcer = Announcer(options.name, options.verbose, lifecycle)
-        self._pump = Pump(self._lib, self._handle, options.name, self._deliver, self._ended)
+        self._pump = Pump(self._lib, self._handle, options.name, self._deliver, self._overrun, self._ended)
         try:
             for name in handlers.names():
                 self.register(name)
             self._check(self._lib.pl_start(self._handle))
+            self.ports = self._ports()
             self._pump.start()
         except BaseException:
             self.abandon()
@@ -92,7 +93,7 @@ class Session:
         """
         if self._forked:
             return
-        if self._pool.owns_current_thread():
+        if self._pool.owns_current_thread() or self._pump.owns_current_thread():
             timeout = 0.0
         deadline = time.monotonic() + timeout
         try:
@@ -119,9 +120,12 @@ class Session:
 
     def find(self, name: str) -> int:
         """Return the peer that holds *name*; raises StatusError."""
-        peer = c_uint32()
-        self._check(self._lib.pl_peer_find(self._handle, _lib.c_text(name), byref(peer)))
-        return peer.value
+        scratch = self._scratch
+        status = self._lib.pl_peer_find(self._handle, _text(name), scratch.peer_ref)
+        if status < 0:
+            self._check(status)
+        peer: int = scratch.peer.value
+        return peer
 
     def peers(self) -> list[int]:
         """The peers that are up, ordered by name."""
@@ -170,33 +174,34 @@ class Session:
     def call(self, peer: int, function: str, payload: bytes, timeout_ms: int) -> bytes:
         """Call *function* and return the result payload; raises StatusError.
 
-        On the main thread, where signals are handled, it waits in slices: what a
-        signal raises, such as KeyboardInterrupt, cancels the call.
+        It waits in slices: what a signal raises in between, such as
+        KeyboardInterrupt, cancels the call.
         """
-        slice_ms = int(_SLICE * 1000) if threading.current_thread() is threading.main_thread() else 0
-        name = _lib.c_text(function)
-        request, length = c_uint64(), c_uint32()
-        with self._result_buffer() as buffer:
-            try:
-                while True:
-                    status = self._lib.pl_call_wait(
-                        self._handle, peer, name, payload, len(payload), timeout_ms, slice_ms,
-                        byref(request), buffer, len(buffer), byref(length),
-                    )  # fmt: skip
-                    if status == _lib.OK:
-                        return ctypes.string_at(buffer, length.value)
-                    if status == _lib.E_TOO_LARGE and length.value > len(buffer):
-                        buffer = ctypes.create_string_buffer(length.value)
-                    elif status == _lib.E_AGAIN and request.value == 0:
-                        time.sleep(_RETRY)
-                    elif status != _lib.E_AGAIN:
-                        self._check(status)
-            except StatusError:
-                raise
-            except BaseException:
-                if request.value:
-                    self._lib.pl_cancel(self._handle, request)
-                raise
+        lib, handle, name, size = self._lib, self._handle, _text(function), len(payload)
+        scratch = self._scratch
+        lent = scratch.lend()
+        buffer, room, request, request_ref, length, length_ref = lent
+        request.value = 0
+        try:
+            while True:
+                status = lib.pl_call_wait(
+                    handle, peer, name, payload, size, timeout_ms, _SLICE_MS, request_ref, buffer, room, length_ref
+                )
+                if status == _lib.OK:
+                    return ctypes.string_at(buffer, length.value)
+                if status == _lib.E_TOO_LARGE and length.value > room:
+                    room = length.value
+                    buffer = ctypes.create_string_buffer(room)
+                elif status != _lib.E_AGAIN:
+                    self._check(status)
+        except StatusError:
+            raise
+        except BaseException:
+            if request.value:
+                lib.pl_cancel(handle, request)
+            raise
+        finally:
+            scratch.give_back(lent)
 
     def call_all(self, function: str, payload: bytes, timeout_ms: int) -> list[tuple[str, Record]]:
         """Call *function* on every peer that is up; return their names and replies; raises StatusError."""
@@ -233,16 +238,6 @@ class Session:
                 raise StatusError(_lib.E_TIMEOUT, _lib.status_text(self._lib, _lib.E_TIMEOUT))
             time.sleep(_RETRY)
 
-    @contextmanager
-    def _result_buffer(self) -> Iterator[ctypes.Array[ctypes.c_char]]:
-        """Lend the buffer of this thread; a nested call, by a signal handler say, gets one of its own."""
-        buffer = getattr(self._scratch, "buffer", None) or ctypes.create_string_buffer(_RESULT)
-        self._scratch.buffer = None
-        try:
-            yield buffer
-        finally:
-            self._scratch.buffer = buffer
-
     # ---- events, on the thread of the pump
 
     def _deliver(self, record: Record) -> None:
@@ -256,12 +251,24 @@ class Session:
                 self._announcer.deliver(record)
             case _lib.EV_LOG:
                 logger.log(logging.ERROR if record.aux < _lib.LOG_WARN else logging.WARNING, "%s", record.text)
+            case _lib.EV_RENAMED:
+                self._announcer.renamed(record.label)
             case _lib.EV_DROPPED:
                 logger.warning("PeerLink: %d events were lost", record.id)
 
     def _serve(self, record: Record) -> None:
-        if not self._pool.submit(lambda: self._answer(record)):
+        """Run the handler here if it was quick the last time, and on a thread of the pool if not."""
+        function = record.function
+        if function not in self._slow and not self._pump.is_stuck() and self._pool.has_room():
+            self._inline = function
+            self._pump.run(lambda: self._answer(record, function))
+        elif not self._pool.submit(lambda: self._answer(record, function)):
             self._reply(record.id, Failure("Overloaded", "too many calls at once"))
+
+    def _overrun(self, ends: threading.Event) -> None:
+        """Remember a handler that is slow; it counts as one of those in the pool."""
+        self._slow.add(self._inline)
+        self._pool.submit(lambda: (ends.wait(), None)[1])
 
     def _ended(self) -> None:
         self._pool.close()
@@ -271,25 +278,24 @@ class Session:
 
     # ---- handlers, on the threads of the pool
 
-    def _answer(self, record: Record) -> None:
-        self._reply(record.id, self._handlers.run(record.function, record.caller, record.data))
+    def _answer(self, record: Record, function: str) -> None:
+        begun = time.monotonic()
+        outcome = self._handlers.run(function, record.caller, record.data)
+        if time.monotonic() - begun > _QUICK:
+            self._slow.add(function)
+        elif self._slow:
+            self._slow.discard(function)
+        self._reply(record.id, outcome)
 
     def _reply(self, call: int, outcome: bytes | Failure) -> None:
-        deadline = time.monotonic() + _RETRY_REPLY
-        while (status := self._try_reply(call, outcome)) == _lib.E_AGAIN and time.monotonic() < deadline:
-            time.sleep(_RETRY)
-        if status in (_lib.OK, _lib.E_HANDLE, _lib.E_CLOSED, _lib.E_FORKED):
-            return
-        text = _lib.last_error(self._lib, status)
-        logger.warning("PeerLink: a reply could not be sent: %s", text)
-        if not isinstance(outcome, Failure):
-            self._try_reply(call, Failure("PeerLinkError", text))
-
-    def _try_reply(self, call: int, outcome: bytes | Failure) -> int:
+        """On this thread: waking another for it would take longer than sending."""
         if isinstance(outcome, Failure):
             kind, message = _reply_text(outcome.type)[:_TYPE_MAX], _reply_text(outcome.message)
-            return int(self._lib.pl_reply_error(self._handle, call, kind, message))
-        return int(self._lib.pl_reply(self._handle, call, outcome, len(outcome)))
+            status = self._lib.pl_reply_error_now(self._handle, call, kind, message)
+        else:
+            status = self._lib.pl_reply_now(self._handle, call, outcome, len(outcome))
+        if status not in (_lib.OK, _lib.E_HANDLE, _lib.E_CLOSED, _lib.E_FORKED):
+            logger.warning("PeerLink: a reply could not be sent: %s", _lib.last_error(self._lib, status))
 
     # ---- details
 
@@ -302,16 +308,47 @@ class Session:
         config.flags = _lib.HIDDEN if options.hidden else 0
         config.discovery = _lib.DISC_AUTO if options.discovery else _lib.DISC_OFF
         config.codec = _lib.JSON
-        config.udp_port, config.tcp_port = self.ports
         config.log_level = _lib.LOG_WARN
         handle = c_uint64()
         self._check(self._lib.pl_open(byref(config), byref(handle)))
         return handle.value
 
+    def _ports(self) -> tuple[int, int]:
+        udp, tcp = c_uint16(), c_uint16()
+        self._check(self._lib.pl_ports(self._handle, byref(udp), byref(tcp)))
+        return udp.value, tcp.value
+
     def _check(self, status: int) -> int:
         if status < 0:
             _park_at_exit()
         return _lib.check(self._lib, status)
+
+
+_Lent = tuple[Any, int, c_uint64, Any, c_uint32, Any]
+
+
+class _Scratch(threading.local):
+    """What a thread needs to call, kept from call to call."""
+
+    def __init__(self) -> None:
+        self.peer = c_uint32()
+        self.peer_ref = byref(self.peer)
+        self._kept: _Lent | None = None
+
+    def lend(self) -> _Lent:
+        """A buffer and its size, the cells for a request and for a length.
+
+        A nested call, by a signal handler say, gets some of its own.
+        """
+        lent, self._kept = self._kept, None
+        if lent is None:
+            request, length = c_uint64(), c_uint32()
+            lent = (ctypes.create_string_buffer(_RESULT), _RESULT, request, byref(request), length, byref(length))
+        return lent
+
+    def give_back(self, lent: _Lent) -> None:
+        """Keep what was lent for the next call."""
+        self._kept = lent
 
 
 class _Gather:

@@ -24,7 +24,6 @@ from ._session import WORKERS as RPC_EXECUTOR_MAX_WORKERS
 from ._session import Options, Session
 from .errors import (
     Ambiguous,
-    NameConflict,
     Overloaded,
     PeerLinkError,
     PeerNotFound,
@@ -45,7 +44,6 @@ __all__ = [
     "SERVICE_TYPE",
     "Ambiguous",
     "CallResult",
-    "NameConflict",
     "Overloaded",
     "PeerLink",
     "PeerLinkError",
@@ -125,8 +123,9 @@ class PeerLink:
     def start(self) -> PeerLink:
         """Bind the sockets, announce the node, and return it. Nothing happens if it is started.
 
-        Waits for no peer and no network. Raises PeerLinkError (NameConflict if
-        the name is taken), and ImportError if the library cannot be loaded.
+        Waits for no peer and no network. If another node on the network has
+        the name, peers find this one as ``"Name (2)"`` and so on. Raises
+        PeerLinkError, and ImportError if the library cannot be loaded.
         """
         _lib.check_fork()
         with self._lock:
@@ -214,7 +213,7 @@ class PeerLink:
         function failed at the peer), Overloaded, PeerLinkError, and TypeError
         or ValueError for arguments that cannot be encoded.
         """
-        if target.strip().upper() == "ALL":
+        if target == "ALL" or target.strip().upper() == "ALL":
             return self._call_all(func_name, args, kwargs, timeout)
         return self._call_one(target, func_name, args, kwargs, timeout)
 
@@ -241,7 +240,8 @@ class PeerLink:
         peer = self._find(session, target)
         payload = _codec.encode_arguments(args, kwargs)
         limit = milliseconds(timeout)
-        self._say(f"RPC {function} → {target}")
+        if self.verbose:
+            self._say(f"RPC {function} → {target}")
         try:
             if limit == 0:
                 session.send(peer, function, payload)
@@ -350,19 +350,10 @@ class PeerLink:
 
     def _open(self) -> Session:
         options = Options(self.node_name, self.verbose, self._discovery, self._hidden, self._interfaces)
-        error: StatusError | None = None
-        for udp_port, tcp_port in _ports.candidates(self.node_name):
-            try:
-                session = Session(options, udp_port, tcp_port, self._handlers, self._lifecycle)
-            except StatusError as e:
-                if e.status != _lib.E_IO:
-                    raise
-                error = error or e
-                continue
-            self._add_static(session)
-            self.port = udp_port
-            return session
-        raise error or StatusError(_lib.E_IO, "no port is free")
+        session = Session(options, self._handlers, self._lifecycle)
+        self._add_static(session)
+        self.port = session.ports[0]
+        return session
 
     def _add_static(self, session: Session) -> None:
         try:

@@ -18,10 +18,6 @@ class Ambiguous(PeerNotFound):
     """Several peers that are up answer to the name."""
 
 
-class NameConflict(PeerLinkError):
-    """Another node on the network holds the name of this one."""
-
-
 class Overloaded(PeerLinkError):
     """Too many calls at once, here or at the peer."""
 
