@@ -122,7 +122,7 @@ def test_we_do_not_take_the_name_of_1_1_1(lan):
     watcher = lan.watchers[REAL]
     assert eventually(lambda: watcher.told_of(holder.name) == ["up"], NOTICED)
     taker = lan.cast.node(lan.hosts[0], OURS, holder.name).ready()
-    assert eventually(lambda: watcher.told_of(f"{holder.name} (2)") == ["up"], NOTICED)
+    assert eventually(lambda: "up" in watcher.told_of(f"{holder.name} (2)"), NOTICED)
     told = watcher.told_of(holder.name)
     taker.kill()
     holder.kill()

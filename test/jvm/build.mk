@@ -15,6 +15,11 @@ jvm-build:
 jvm-test: jvm-build
 	$(MVN) -B -ntp -f test/jvm/pom.xml test
 
+# The Kotlin examples, compiled, for test/readme.
+.PHONY: jvm-examples
+jvm-examples: jvm-build
+	$(MVN) -B -q -ntp -f test/jvm/pom.xml process-classes
+
 ## android-check: compile the Android sample against Android's classes (downloads 137 MB)
 .PHONY: android-check
 android-check: jvm-build

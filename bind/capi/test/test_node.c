@@ -560,8 +560,8 @@ static void survives_not_polling(void)
 		pl_id req = 0;
 		uint32_t len;
 		int32_t st = pl_call_wait(s.n, back, "idle", NULL, 0, 3000, i < 249 ? 1 : 500, &req, out, sizeof out, &len);
-		CHECK(st == PL_E_AGAIN || st == PL_E_REMOTE);
-		overloaded += st == PL_E_REMOTE && strncmp(last_error(), "Overloaded: ", 12) == 0;
+		CHECK(st == PL_E_AGAIN || st == PL_E_OVERLOADED);
+		overloaded += st == PL_E_OVERLOADED && strncmp(last_error(), "Overloaded: ", 12) == 0;
 	}
 	CHECK(overloaded > 0);
 	int calls = 0;
