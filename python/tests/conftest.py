@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -20,7 +21,11 @@ Pair = tuple[PeerLink, PeerLink]
 
 
 def pytest_sessionstart() -> None:
-    """Without the library there is nothing to test: say so instead of skipping."""
+    """Heed Ctrl-C, also where a shell that runs us in the background had it ignored: children inherit that.
+
+    Without the library there is nothing to test: say so instead of skipping.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         _lib.load()
     except ImportError as e:

@@ -8,6 +8,7 @@ PEERLINK_CLI            our command line; without it bin/peerlink
 
 import importlib.util
 import os
+import signal
 import subprocess
 import sys
 
@@ -22,6 +23,7 @@ WHY = pytest.StashKey[str | None]()  # nothing can run here
 
 def pytest_configure(config):
     """Say once why nothing runs; in CI that is an error, because nobody would notice the skips."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have it ignored, and children inherit that
     config.stash[WHY] = why = lab.unavailable()
     if why and os.environ.get("CI") == "true":
         raise pytest.UsageError(why)
