@@ -93,15 +93,15 @@ func soon(t *testing.T) context.Context {
 	return ctx
 }
 
+// discoveries are those that nodes of this machine find each other by.
+var discoveries = map[string]func() Discovery{"mdns": MDNS}
+
 func TestTwoNodesFindEachOtherAndCall(t *testing.T) {
-	for _, tt := range []struct {
-		name string
-		new  func() Discovery
-	}{{"mdns", MDNS}, {"zeroconf", Zeroconf}} {
-		t.Run(tt.name, func(t *testing.T) {
-			one := start(t, Config{Name: "Phone1", Discovery: []Discovery{tt.new()}})
+	for name, discovery := range discoveries {
+		t.Run(name, func(t *testing.T) {
+			one := start(t, Config{Name: "Phone1", Discovery: []Discovery{discovery()}})
 			handle(t, one, "add", func(a, b int) int { return a + b })
-			two := start(t, Config{Name: "Phone2", Discovery: []Discovery{tt.new()}})
+			two := start(t, Config{Name: "Phone2", Discovery: []Discovery{discovery()}})
 			handle(t, two, "name", func(ctx context.Context) string {
 				c, _ := CallerFrom(ctx)
 				return "Phone2 called by " + c.Name

@@ -15,7 +15,9 @@ part_lint() {
 }
 
 part_go() {
-	need_go && need_cc && "$GO" test -race -shuffle=on ./...
+	need_go && need_cc && "$GO" test -race -shuffle=on ./... &&
+		"$GO" test -shuffle=on ./core/internal/disco/zeroconf &&
+		"$GO" test -run TwoNodesFindEachOther ./core # with grandcat/zeroconf, which has races of its own
 }
 
 part_capi() {
