@@ -18,7 +18,8 @@ const DefaultTimeout = 5 * time.Second
 // Config may be reused; Start copies it.
 type Config struct {
 	// Name is how peers address this node: 1 to 63 bytes of UTF-8 without
-	// control characters. It should be the only one of its name on the network.
+	// control characters. If another node has it already, this one is announced as
+	// "Name (2)"; see AnnouncedName.
 	Name string
 
 	// Logger gets what an operator may want to know. Nil discards it.

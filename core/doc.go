@@ -10,15 +10,16 @@
 //
 //	node, err := peerlink.Start(ctx, peerlink.Config{Name: "Phone2"})
 //	...
-//	node.WaitPeers(ctx, 1)
-//	phone1, err := node.Peer("Phone1")
+//	phone1, err := node.WaitPeer(ctx, "Phone1")
 //	...
 //	sum, err := peerlink.Call[int](ctx, phone1, "add", 25, 17) // 42
 //
 // # Names
 //
 // A node is found by its exact name, or else by the only one that differs in case.
-// Two nodes of one name are an error for who calls them, never a silent choice.
+// If a second node starts under a name, it is announced as "Name (2)", and the name
+// goes on meaning the first. Where discovery cannot settle it, calling the name
+// fails with ErrAmbiguous: there is never a silent choice.
 //
 // # Discovery
 //
@@ -30,7 +31,8 @@
 // This version speaks the dialect of PyPI peerlink 1.x with everybody: JSON in UDP
 // datagrams of at most 1200 bytes. It is neither encrypted nor authenticated, and a
 // lost datagram is a call that times out: a 1.x node would run a repeated request
-// twice. Larger arguments and results are an error, CodeTooLarge.
+// twice. A larger request is an error, CodeTooLarge. A larger result, or a function
+// that is not there, is a RemoteError: that dialect has no codes.
 //
 // # Errors
 //

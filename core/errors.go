@@ -22,7 +22,7 @@ const (
 	CodeRefused                         // the peer refused
 	CodeOverloaded                      // too many at once
 	CodeUnauthenticated                 // not of this realm
-	CodeNoHandler                       // nothing is registered under that name
+	CodeNoHandler                       // nothing is registered under that name (1.x peers answer with CodeRemote)
 	CodeInvalid                         // an argument is wrong
 	CodeIO                              // the operating system says no
 	CodeCanceled                        // the context was canceled

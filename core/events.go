@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -43,6 +44,14 @@ type Event struct {
 	Old    *Peer      // PeerReplaced: the node that held the name before
 	Name   string     // Renamed: the name under which others find us now
 	Reason DownReason // PeerDown: Removed if it said goodbye, Expired if it went silent
+}
+
+// String returns, for example, "Phone1 at 10.0.0.1:5 down removed".
+func (e Event) String() string {
+	if e.Kind == Renamed {
+		return "renamed " + e.Name
+	}
+	return strings.TrimSpace(e.Peer.String() + " " + e.Kind.String() + " " + string(e.Reason))
 }
 
 // Events yields peers coming, going and moving until ctx ends or the node closes.

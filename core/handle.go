@@ -206,8 +206,9 @@ func (f *function) decode(req Payload) ([]reflect.Value, error) {
 		return nil, err
 	}
 	if f.fillsStruct(args, rawKw) {
-		v, err := decodeAs(rawKw, f.params[0])
-		return []reflect.Value{v}, err
+		v := reflect.New(f.params[0])
+		err := wire.UnmarshalKnown(rawKw, v.Interface())
+		return []reflect.Value{v.Elem()}, err
 	}
 	in, err := f.decodePositional(args)
 	if err != nil {
@@ -247,12 +248,19 @@ func (f *function) checkCount(given int) error {
 	want := len(f.params)
 	switch {
 	case f.variadic && given < want-1:
-		return fmt.Errorf("takes at least %d arguments, %d given", want-1, given)
+		return fmt.Errorf("takes at least %s, %d given", counted(want-1), given)
 	case !f.variadic && given != want:
-		return fmt.Errorf("takes %d arguments, %d given", want, given)
+		return fmt.Errorf("takes %s, %d given", counted(want), given)
 	default:
 		return nil
 	}
+}
+
+func counted(arguments int) string {
+	if arguments == 1 {
+		return "1 argument"
+	}
+	return fmt.Sprint(arguments, " arguments")
 }
 
 func (f *function) paramAt(i int) reflect.Type {

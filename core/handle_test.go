@@ -58,6 +58,15 @@ func TestHandleTakesAnyPlainFunc(t *testing.T) {
 	}
 }
 
+func TestUnknownKeywordsAreTypeErrors(t *testing.T) {
+	_, b, toB := pair(t)
+	handle(t, b, "struct", func(p point) point { return p })
+	err := toB.Call(t.Context(), nil, "struct", Kwargs{"x": 1, "zzz": 7})
+	if CodeOf(err) != CodeRemote || !strings.Contains(err.Error(), "TypeError: struct() ") {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestHandleRefusesOtherShapes(t *testing.T) {
 	n := alone(t, "A")
 	var none func()

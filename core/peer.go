@@ -39,6 +39,9 @@ var epoch = time.Now()
 // Name returns the peer's name.
 func (p *Peer) Name() string { return p.state.Load().Name }
 
+// String returns the name and the address.
+func (p *Peer) String() string { return p.Name() + " at " + p.Addr().String() }
+
 // ID returns what tells the peer from others of its name. It is new with each start.
 func (p *Peer) ID() ID { return ID(p.state.Load().ID) }
 

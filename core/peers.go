@@ -156,6 +156,9 @@ func (s *peerSet) up() []*Peer {
 // differs in case. It fails with ErrPeerNotFound, or with ErrAmbiguous if two
 // live peers hold it.
 func (n *Node) Peer(name string) (*Peer, error) {
+	if n.ctx.Err() != nil {
+		return nil, &Error{Code: CodeClosed, Op: "find", Peer: name, Err: ErrClosed.Err}
+	}
 	n.peers.mu.Lock()
 	defer n.peers.mu.Unlock()
 	found := n.peers.table.Lookup(name)
@@ -212,7 +215,7 @@ func (n *Node) AddPeer(name string, udp netip.AddrPort, tcpPort uint16) (*Peer, 
 // WaitPeers returns when at least count peers are up.
 func (n *Node) WaitPeers(ctx context.Context, count int) error {
 	enough := func() bool { return len(n.peers.up()) >= count }
-	if enough() {
+	if enough() && n.ctx.Err() == nil {
 		return nil
 	}
 	for range n.Events(ctx) {

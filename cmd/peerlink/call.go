@@ -24,6 +24,7 @@ ARGS is one JSON array of all arguments, or the arguments one by one, each as
 JSON. An array that is the only argument is written [[1, 2]].`,
 		Example: `  peerlink call Phone1 add '[25, 17]'
   peerlink call Phone1 add 25 17
+  peerlink call Phone1 add -- -1 2
   peerlink call Phone1 greet '"world"' --kwargs '{"loud": true}'`,
 		Args: cobra.MinimumNArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -104,11 +105,11 @@ func isArray(arg string) bool {
 	return strings.HasPrefix(strings.TrimSpace(arg), "[") && checkJSON(arg) == nil
 }
 
-// checkJSON takes what PeerLink takes, NaN for example. A second value behind the
-// first would be keyword arguments.
+// checkJSON takes one value of what PeerLink takes, NaN for example.
 func checkJSON(arg string) error {
-	_, err := peerlink.Payload{Codec: peerlink.JSON, Bytes: []byte("[" + arg + "]")}.Convert(peerlink.CBOR)
-	if err == nil && strings.TrimSpace(arg) != "" {
+	_, inside := peerlink.Payload{Codec: peerlink.JSON, Bytes: []byte("[" + arg + "]")}.Convert(peerlink.CBOR)
+	_, alone := peerlink.Payload{Codec: peerlink.JSON, Bytes: []byte(arg)}.Convert(peerlink.CBOR)
+	if inside == nil && alone == nil && strings.TrimSpace(arg) != "" { // it is one value, not two
 		return nil
 	}
 	quoted, _ := json.Marshal(arg)

@@ -69,7 +69,7 @@ func (a *app) command() *cobra.Command {
 		},
 	}
 	flags := root.PersistentFlags()
-	flags.StringVar(&a.name, "name", "", "name of this node (default: a new one for each run)")
+	flags.StringVar(&a.name, "name", "", "name of this node (default: that of the machine for serve, else a new one each time)")
 	flags.BoolVar(&a.out.json, "json", false, "print JSON")
 	flags.BoolVar(&a.logging, "log", false, "print what the node does to standard error")
 	root.AddCommand(a.discoverCommand(), a.pingCommand(), a.callCommand(), a.serveCommand())

@@ -26,9 +26,11 @@ func (a *app) start(ctx context.Context, cfg peerlink.Config) (*peerlink.Node, e
 	if cfg.Name == "" {
 		cfg.Name = "peerlink-cli-" + strings.ToLower(rand.Text()[:6])
 	}
+	level := slog.LevelWarn // such as: no interface to find anybody on
 	if a.logging {
-		cfg.Logger = slog.New(slog.NewTextHandler(a.out.stderr, nil))
+		level = slog.LevelInfo
 	}
+	cfg.Logger = slog.New(slog.NewTextHandler(a.out.stderr, &slog.HandlerOptions{Level: level}))
 	return peerlink.Start(ctx, cfg)
 }
 

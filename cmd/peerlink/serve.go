@@ -44,7 +44,7 @@ func (a *app) serve(ctx context.Context) error {
 			continue
 		}
 		a.out.print(map[string]any{"event": e.Kind.String(), "peer": describe(e.Peer), "reason": e.Reason},
-			"%s %s %s", printable(e.Peer.Name()), e.Kind, e.Reason)
+			"%s", printable(e.String()))
 	}
 	return nil
 }

@@ -1,6 +1,6 @@
 /* phone1.c - offers add(a, b) to every node on the network.
  *
- *	cc phone1.c -lpeerlink -o phone1 && ./phone1
+ *	cc -Ibuild examples/c/phone1.c -Lbuild -lpeerlink -Wl,-rpath,$PWD/build -o phone1 && ./phone1
  */
 #include <peerlink.h>
 #include <stdio.h>

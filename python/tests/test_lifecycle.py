@@ -160,3 +160,36 @@ def test_the_second_of_a_name_is_renamed(
     until(told)
     second.register("one", lambda: 1)
     assert seeker.call(f"{name} (2)", "one") == 1
+
+
+def test_wait_for_a_peer_by_name(node: Node) -> None:
+    here, there = node("here").start(), node("there").start()
+    assert not here.wait_for_peer(there.node_name, 0.05)
+    here.add_peer(there.node_name, "127.0.0.1", there.port)
+    assert here.wait_for_peer(there.node_name, 10)
+    assert not here.wait_for_peer("nobody", 0.05)
+    here.stop()
+    assert not here.wait_for_peer(there.node_name, 0.05)
+
+
+@pytest.mark.parametrize("port", [0, -1, 65536, 70000])
+def test_add_peer_refuses_what_is_no_port(node: Node, port: int) -> None:
+    here = node("here")
+    with pytest.raises(ValueError, match="1 to 65535"):
+        here.add_peer("there", "127.0.0.1", port)
+    with pytest.raises(ValueError, match="1 to 65535"):
+        here.add_peer("there", "127.0.0.1", 1, port)
+
+
+@pytest.mark.parametrize("port", ["9", None, True, 1.5])
+def test_add_peer_refuses_what_is_no_number(node: Node, port: Any) -> None:
+    with pytest.raises(TypeError, match="must be an int"):
+        node("here").add_peer("there", "127.0.0.1", port)
+
+
+def test_register_refuses_coroutine_functions(node: Node) -> None:
+    async def later() -> int:
+        return 1
+
+    with pytest.raises(TypeError, match="asyncio"):
+        node("here").register("later", later)

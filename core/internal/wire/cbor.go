@@ -18,6 +18,8 @@ const (
 var (
 	encMode = must(encOptions().EncMode())
 	decMode = must(decOptions().DecMode())
+
+	knownMode = must(knownOptions().DecMode())
 )
 
 // Marshal gives the CBOR of v: definite lengths, shortest heads, the keys of
@@ -33,6 +35,9 @@ func Marshal(v any) ([]byte, error) { return encMode.Marshal(v) }
 // can. A map with keys that are not text does not go into an any, but into a
 // map[any]any.
 func Unmarshal(b []byte, v any) error { return decMode.Unmarshal(b, v) }
+
+// UnmarshalKnown is Unmarshal of a map into a struct that has a field for each key.
+func UnmarshalKnown(b []byte, v any) error { return knownMode.Unmarshal(b, v) }
 
 // First takes the first item off a sequence of items. Both parts alias b. An
 // empty b gives io.EOF.
@@ -83,4 +88,10 @@ func must[T any](mode T, err error) T {
 		panic(err)
 	}
 	return mode
+}
+
+func knownOptions() cbor.DecOptions {
+	o := decOptions()
+	o.ExtraReturnErrors = cbor.ExtraDecErrorUnknownField
+	return o
 }

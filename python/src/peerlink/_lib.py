@@ -130,6 +130,7 @@ _SIGNATURES: Final[dict[str, tuple[Any, list[Any]]]] = {
         ],
     ),
     "pl_wait_peers": (c_int32, [c_uint64, c_uint32, c_uint32]),
+    "pl_wait_peer": (c_int32, [c_uint64, c_char_p, c_uint32, POINTER(c_uint32)]),
 }
 
 

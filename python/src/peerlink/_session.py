@@ -165,6 +165,12 @@ class Session:
         limit = max(0, min(int(seconds * 1000), int(_SLICE * 1000)))
         return self._check(self._lib.pl_wait_peers(self._handle, number, limit)) > 0
 
+    def wait_peer(self, name: str, seconds: float) -> bool:
+        """Wait for the peer *name* to be up, 100 ms at most."""
+        limit = max(0, min(int(seconds * 1000), int(_SLICE * 1000)))
+        peer = ctypes.c_uint32()
+        return self._check(self._lib.pl_wait_peer(self._handle, _lib.c_text(name), limit, ctypes.byref(peer))) > 0
+
     def register(self, name: str) -> None:
         """Have calls of *name* delivered; raises StatusError."""
         self._check(self._lib.pl_register(self._handle, _lib.c_text(name)))

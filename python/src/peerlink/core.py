@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import threading
 import time
@@ -71,6 +72,13 @@ _STOP_TIMEOUT: Final = 5.0  # s that stop gives to running handlers
 _POLL: Final = 0.1  # s
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _check_port(what: str, port: int) -> None:
+    if isinstance(port, bool) or not isinstance(port, int):
+        raise TypeError(f"{what} must be an int, not {type(port).__name__}")
+    if not 1 <= port <= 65535:
+        raise ValueError(f"{what} must be 1 to 65535, not {port}")
 
 
 class PeerLink:
@@ -169,8 +177,8 @@ class PeerLink:
         Returns the node, so that calls chain. Also a decorator:
         ``@node.register("name")`` and ``@node.register``.
 
-        The function runs on one of 16 threads, with :data:`current_peer` set to
-        the caller. Its arguments and its result are JSON; what it raises, the
+        The function runs on a thread of the library, up to 16 at once, with
+        :data:`current_peer` set to the caller. Its arguments and its result are JSON; what it raises, the
         caller gets as RemoteError.
         """
         if callable(name):
@@ -191,6 +199,8 @@ class PeerLink:
     def _register(self, name: str, func: Callable[..., Any]) -> None:
         if not isinstance(name, str) or not callable(func):
             raise TypeError("register takes a name and a function")
+        if inspect.iscoroutinefunction(func):
+            raise TypeError("register takes plain functions; asyncio ones are not in this version yet")
         try:
             _lib.c_text(name, _FUNCTION_NAME_MAX)
             self._handlers.add(name, func)
@@ -285,28 +295,35 @@ class PeerLink:
             raise failure(e) from None
 
     def wait_for_peers(self, count: int = 1, timeout: float = 30.0) -> bool:
-        """Wait until *count* peers are up, up to *timeout* seconds; True if they are."""
+        """Wait until *count* peers are up, whoever they are, up to *timeout* seconds; True if they are."""
+        return self._wait(lambda session, left: session.wait_peers(max(0, count), left), timeout, count <= 0)
+
+    def wait_for_peer(self, name: str, timeout: float = 30.0) -> bool:
+        """Wait until the peer *name* is up, up to *timeout* seconds; True if it is."""
+        return self._wait(lambda session, left: session.wait_peer(name, left), timeout, False)
+
+    def _wait(self, look: Callable[[Session, float], bool], timeout: float, unstarted: bool) -> bool:
+        """Look for 100 ms at a time, so that a signal is heeded; *unstarted* is the answer without a session."""
         _lib.check_fork()
         deadline = time.monotonic() + timeout
         while True:
             left = deadline - time.monotonic()
-            if self._has_peers(count, left):
+            if self._look(look, left, unstarted):
                 return True
             if left <= 0:
                 return False
 
-    def _has_peers(self, count: int, seconds: float) -> bool:
-        """Wait for 100 ms at most."""
+    def _look(self, look: Callable[[Session, float], bool], seconds: float, unstarted: bool) -> bool:
         if session := self._session:
             try:
-                return session.wait_peers(max(0, count), seconds)
-            except StatusError:  # stopped meanwhile
+                return look(session, seconds)
+            except StatusError:  # stopped meanwhile, or nobody can have the name
                 pass
         time.sleep(max(0.0, min(seconds, _POLL)))
-        return count <= 0
+        return unstarted
 
     def set_peer_lifecycle(self, on_up: OnUp | None = None, on_down: OnDown | None = None) -> PeerLink:
-        """Have peers coming and going told; returns the node.
+        """Set the callbacks for peers that come and go; returns the node.
 
         ``on_up(name, addr, udp_port)`` and ``on_down(name, reason)`` with reason
         ``"removed"`` (it said goodbye), ``"expired"`` (it went silent) or
@@ -323,6 +340,9 @@ class PeerLink:
         *addr* is an IP address or a host name, *port* the UDP port of the peer,
         *tcp_port* its TCP port if that differs. Before or after start.
         """
+        _check_port("port", port)
+        if tcp_port is not None:
+            _check_port("tcp_port", tcp_port)
         entry = (addr, port, tcp_port or 0)
         if session := self._session:
             try:
