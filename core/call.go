@@ -104,8 +104,9 @@ func (p *Peer) call(ctx context.Context, fn string, req Payload) (Payload, error
 // StartCall is CallRaw that does not wait; the bindings use it. It encodes and sends
 // on the calling goroutine. done is called exactly once: by the goroutine that reads
 // the socket, by a timer, by whoever cancels or closes the node, or, if nothing could
-// be sent, before StartCall returns. It must not block. A timeout of 0 is DefaultTimeout, a negative one
-// is none. cancel makes the call end with ErrCanceled, unless it is over.
+// be sent, before StartCall returns. It must not block. A timeout of 0 is
+// DefaultTimeout, a negative one is none. cancel makes the call end with ErrCanceled,
+// unless it is over.
 func (p *Peer) StartCall(fn string, req Payload, timeout time.Duration, done func(Payload, error)) (cancel func()) {
 	if timeout == 0 {
 		timeout = DefaultTimeout

@@ -72,21 +72,21 @@ func (h *handlers) remove(name string) {
 //
 // To choose the type of the error the caller sees, fn returns a *RemoteError.
 func (n *Node) HandleRaw(name string, fn RawHandler) error {
-	if name == "" || fn == nil {
-		return &Error{Code: CodeInvalid, Op: "handle " + name, Err: fmt.Errorf("a name and a function are needed")}
-	}
-	n.handlers.set(name, handler{raw: fn})
-	return nil
+	return n.handle(name, handler{raw: fn})
 }
 
 // HandleAsync registers fn under name, in place of any before. fn is called on the
 // goroutine that reads the node's socket: it must return at once, and have the
 // request answered from elsewhere. The bindings use it; see Handle for all else.
 func (n *Node) HandleAsync(name string, fn func(*Request)) error {
-	if name == "" || fn == nil {
+	return n.handle(name, handler{async: fn})
+}
+
+func (n *Node) handle(name string, h handler) error {
+	if name == "" || (h.raw == nil && h.async == nil) {
 		return &Error{Code: CodeInvalid, Op: "handle " + name, Err: fmt.Errorf("a name and a function are needed")}
 	}
-	n.handlers.set(name, handler{async: fn})
+	n.handlers.set(name, h)
 	return nil
 }
 

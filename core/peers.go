@@ -116,6 +116,25 @@ func (s *peerSet) heard(p *Peer, from netip.AddrPort) {
 	s.update(func() []disco.Change { return s.table.Heard(p.key, from) })
 }
 
+// answers reports whether a peer of this version, which we ping every 2 s, was heard
+// of late: then that discovery hears nothing says more about multicast than about it.
+func (s *peerSet) answers(state disco.Peer) bool {
+	p := s.byKey[state.Key]
+	return p != nil && !state.Legacy && time.Since(epoch)-time.Duration(p.heard.Load()) < 2*link.IdleNative
+}
+
+// rename tells the subscribers our new name; false if it is not new.
+func (s *peerSet) rename(name string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.node.AnnouncedName() == name {
+		return false
+	}
+	s.node.announced.Store(&name)
+	s.hub.publish(Event{Kind: Renamed, Name: name})
+	return true
+}
+
 // at returns the peer at an address, or nil.
 func (s *peerSet) at(addr netip.AddrPort) *Peer {
 	if p, ok := s.byAddr.Load(addr); ok {

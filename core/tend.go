@@ -115,18 +115,6 @@ func (n *Node) renamed(name string) {
 	n.updateTXT()
 }
 
-// rename tells the subscribers our new name; false if it is not new.
-func (s *peerSet) rename(name string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.node.AnnouncedName() == name {
-		return false
-	}
-	s.node.announced.Store(&name)
-	s.hub.publish(Event{Kind: Renamed, Name: name})
-	return true
-}
-
 func (n *Node) updateTXT() {
 	for _, b := range n.discovery() {
 		b.Update(n.txt())
@@ -146,13 +134,6 @@ func (s sink) Found(sighting Sighting) {
 func (s sink) Lost(instance string, why DownReason) {
 	peers := s.node.peers
 	peers.update(func() []disco.Change { return peers.table.Lost(s.backend, instance, why, peers.answers) })
-}
-
-// answers reports whether a peer of this version, which we ping every 2 s, was heard
-// of late: then that discovery hears nothing says more about multicast than about it.
-func (s *peerSet) answers(state disco.Peer) bool {
-	p := s.byKey[state.Key]
-	return p != nil && !state.Legacy && time.Since(epoch)-time.Duration(p.heard.Load()) < 2*link.IdleNative
 }
 
 func (s sink) Renamed(instance string) { s.node.renamed(instance) }

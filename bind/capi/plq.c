@@ -1578,7 +1578,8 @@ int32_t pl_close(pl_node h)
 	return PL_OK;
 }
 
-int32_t pl_register(pl_node h, const char *fn)
+/* What pl_register and pl_unregister have in common; go is one of the two exports. */
+static int32_t with_function(pl_node h, const char *fn, int32_t (*go)(uintptr_t, char *))
 {
 	plq_node *n;
 	int32_t st = enter(h, &n);
@@ -1587,23 +1588,19 @@ int32_t pl_register(pl_node h, const char *fn)
 	if (name_len(fn, PLQ_FN_MAX) == 0)
 		st = fail_text(PL_E_INVALID, "the name of a function has 1 to 255 bytes");
 	else
-		st = plgo_register(n->go, (char *)(uintptr_t)fn);
+		st = go(n->go, (char *)(uintptr_t)fn);
 	leave(n);
 	return st;
 }
 
+int32_t pl_register(pl_node h, const char *fn)
+{
+	return with_function(h, fn, plgo_register);
+}
+
 int32_t pl_unregister(pl_node h, const char *fn)
 {
-	plq_node *n;
-	int32_t st = enter(h, &n);
-	if (st < 0)
-		return st;
-	if (name_len(fn, PLQ_FN_MAX) == 0)
-		st = fail_text(PL_E_INVALID, "the name of a function has 1 to 255 bytes");
-	else
-		st = plgo_unregister(n->go, (char *)(uintptr_t)fn);
-	leave(n);
-	return st;
+	return with_function(h, fn, plgo_unregister);
 }
 
 int32_t pl_peer_add(pl_node h, const char *name, const char *addr, uint16_t udp_port, uint16_t tcp_port, pl_peer *out)
