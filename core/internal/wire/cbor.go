@@ -1,5 +1,3 @@
-// Package wire holds what goes over the wire: for now the CBOR of arguments
-// and results.
 package wire
 
 import (
@@ -34,7 +32,18 @@ func Marshal(v any) ([]byte, error) { return encMode.Marshal(v) }
 // are errors; text may hold lone surrogates, three bytes each, as Python's
 // can. A map with keys that are not text does not go into an any, but into a
 // map[any]any.
-func Unmarshal(b []byte, v any) error { return decMode.Unmarshal(b, v) }
+//
+// Where v points to an interface, or to a map or slice of them, the sender alone
+// decides what is made, and the limits of untyped data hold. Of tags only bignums
+// go there.
+func Unmarshal(b []byte, v any) error {
+	if isUntyped(v) {
+		if err := checkUntyped(b); err != nil {
+			return err
+		}
+	}
+	return decMode.Unmarshal(b, v)
+}
 
 // UnmarshalKnown is Unmarshal of a map into a struct that has a field for each key.
 func UnmarshalKnown(b []byte, v any) error { return knownMode.Unmarshal(b, v) }
