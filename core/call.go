@@ -1,11 +1,15 @@
 package peerlink
 
 import (
+	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"iter"
-	"math"
+	"net"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/peerlink/peerlink/core/internal/legacy"
 	"github.com/peerlink/peerlink/core/internal/rpc"
@@ -19,20 +23,21 @@ type Kwargs map[string]any
 // Without a deadline in ctx it gives up after DefaultTimeout.
 //
 // Arguments and results are what CBOR can express: numbers of any size, strings,
-// slices, maps with string keys, structs (with cbor or json tags), nil. Encoded as
-// JSON, the whole request must fit into 1200 bytes, and so must the answer.
+// slices, maps with string keys, structs (with cbor or json tags), nil. Each may have
+// up to Limits.Message bytes. The call runs at most once, however many datagrams are
+// lost.
 //
-// The request is sent once: it runs at most once, and a lost datagram is a time-out.
+// To a 1.x node the request is sent once, encoded as JSON. It must fit into 1200 bytes,
+// and so must the answer, and a lost datagram is a time-out.
 func (p *Peer) Call(ctx context.Context, out any, fn string, args ...any) error {
 	req, err := encodeArguments(args)
 	if err != nil {
 		return &Error{Code: CodeInvalid, Op: "call " + fn, Peer: p.Name(), Err: err}
 	}
-	result, err := p.CallRaw(ctx, fn, req)
-	if err != nil {
-		return err
-	}
-	return decodeResult(result, out, fn, p)
+	_, err = withResult(p, ctx, fn, req, func(result Payload, _ bool) (struct{}, error) {
+		return struct{}{}, decodeResult(result, out, fn, p) // which copies
+	})
+	return err
 }
 
 func encodeArguments(args []any) (Payload, error) {
@@ -58,6 +63,9 @@ func decodeResult(result Payload, out any, fn string, p *Peer) error {
 	if out == nil {
 		return nil
 	}
+	if len(result.Bytes) == 0 {
+		result = Payload{JSON, []byte("null")}
+	}
 	result, err := result.Convert(CBOR)
 	if err == nil {
 		err = wire.Unmarshal(result.Bytes, out)
@@ -71,22 +79,196 @@ func decodeResult(result Payload, out any, fn string, p *Peer) error {
 // CallRaw is Call on encoded bytes; the bindings use it. The result is in JSON if
 // the peer speaks the 1.x dialect.
 func (p *Peer) CallRaw(ctx context.Context, fn string, req Payload) (Payload, error) {
-	result, err := p.call(ctx, fn, req)
-	if err == nil {
+	return withResult(p, ctx, fn, req, func(result Payload, borrowed bool) (Payload, error) {
+		if borrowed {
+			result.Bytes = bytes.Clone(result.Bytes)
+		}
 		return result, nil
-	}
-	if code := CodeOf(err); code == CodeTimeout {
-		p.node.suspect(p)
-	}
-	return Payload{}, err
+	})
 }
 
-func (p *Peer) call(ctx context.Context, fn string, req Payload) (Payload, error) {
-	if _, ok := ctx.Deadline(); !ok {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, DefaultTimeout)
-		defer cancel()
+// withResult makes a call and gives its result to use, which may keep it unless it is
+// borrowed.
+func withResult[T any](p *Peer, ctx context.Context, fn string, req Payload, use func(result Payload, borrowed bool) (T, error)) (T, error) {
+	var none T
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		deadline = time.Now().Add(DefaultTimeout)
 	}
+	for {
+		s, err := p.connect(ctx, fn, deadline)
+		if err != nil {
+			return none, err
+		}
+		if s == nil {
+			result, err := p.callJSON(ctx, fn, req, deadline)
+			if err != nil {
+				return none, err
+			}
+			return use(result, false)
+		}
+		if err := p.fits(s, fn, req); err != nil {
+			return none, err
+		}
+		if req.Codec == JSON {
+			req.Bytes = escaped(req.Bytes)
+		}
+		c := newCall(nil)
+		if err := s.start(c, fn, req, deadline); err != nil {
+			c.discard()
+			if err == errGone && p.session.Load() != s {
+				continue // there may be another
+			}
+			return none, p.failed(fn, codeOfStart(err), err)
+		}
+		r := s.await(ctx, c)
+		result, err := p.outcome(fn, r)
+		if err != nil {
+			c.release()
+			return none, err
+		}
+		out, err := use(result, r.borrowed)
+		c.release()
+		return out, err
+	}
+}
+
+// await waits until a call has ended, or ctx has.
+func (s *session) await(ctx context.Context, c *outCall) reply {
+	done := ctx.Done()
+	if done == nil {
+		return <-c.wait
+	}
+	select {
+	case r := <-c.wait:
+		return r
+	case <-done:
+		if !s.abandon(c) {
+			return <-c.wait // it has just ended
+		}
+		return reply{code: contextError("", "", ctx.Err()).(*Error).Code, cause: ctx.Err()}
+	}
+}
+
+func codeOfStart(err error) Code {
+	if err == errTooMany {
+		return CodeOverloaded
+	}
+	return CodeGone
+}
+
+func (p *Peer) failed(fn string, code Code, err error) error {
+	return &Error{Code: code, Op: "call " + fn, Peer: p.Name(), Err: err}
+}
+
+// fits checks a request before any of it is sent.
+func (p *Peer) fits(s *session, fn string, req Payload) error {
+	most := min(uint64(p.node.limits.Message), s.about.MaxMessage)
+	switch {
+	case uint64(len(req.Bytes)) > most:
+		return p.failed(fn, CodeTooLarge, tooLarge("arguments", uint64(len(req.Bytes)), int(most)))
+	case len(fn) > wire.MaxName || !utf8.ValidString(fn):
+		return p.failed(fn, CodeInvalid, fmt.Errorf("the name of a function is at most %d bytes of UTF-8", wire.MaxName))
+	case len(req.Bytes) > 0 && req.Codec != JSON && req.Codec != CBOR:
+		return p.failed(fn, CodeInvalid, fmt.Errorf("no codec %d", req.Codec))
+	}
+	return nil
+}
+
+// speaks tells which dialect a peer is to be spoken to in.
+func (p *Peer) speaks() int32 {
+	if d := p.dialect.Load(); d != dialectUnknown {
+		return d
+	}
+	state := p.state.Load()
+	switch {
+	case state.Native != 0 || !p.node.compat:
+		return dialectNative
+	case state.Found:
+		return dialectJSON
+	default:
+		return dialectUnknown
+	}
+}
+
+// connect returns the session with p, after a handshake if there is none yet; nil if
+// p is a 1.x node.
+func (p *Peer) connect(ctx context.Context, fn string, deadline time.Time) (*session, error) {
+	if s := p.session.Load(); s != nil {
+		return s, nil
+	}
+	if err := p.callable(fn); err != nil {
+		return nil, err
+	}
+	if p.speaks() == dialectJSON {
+		return nil, nil
+	}
+	type joined struct {
+		s   *session
+		err error
+	}
+	got := make(chan joined, 1)
+	stop := p.node.shakes.join(p, deadline, func(s *session, err error) { got <- joined{s, err} })
+	select {
+	case j := <-got:
+		return j.s, p.joinError(fn, j.err)
+	case <-ctx.Done():
+		if !stop() {
+			j := <-got
+			return j.s, p.joinError(fn, j.err)
+		}
+		p.node.suspect(p)
+		return nil, contextError("call "+fn, p.Name(), ctx.Err())
+	}
+}
+
+// joinError says why there is no session.
+func (p *Peer) joinError(fn string, err error) error {
+	code := CodeGone
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, context.DeadlineExceeded):
+		code = CodeTimeout
+		p.node.suspect(p)
+	case errors.Is(err, net.ErrClosed):
+		code = CodeClosed
+	case err == errTooMany:
+		code = CodeOverloaded
+	}
+	return p.failed(fn, code, err)
+}
+
+// callable reports whether it makes sense to call p.
+func (p *Peer) callable(fn string) error {
+	if p.node.ctx.Err() != nil {
+		return p.failed(fn, CodeClosed, ErrClosed.Err)
+	}
+	if state := p.state.Load(); !state.Up && !state.Static {
+		return p.failed(fn, CodePeerNotFound, nil)
+	}
+	return p.downgraded(fn)
+}
+
+// downgraded refuses to speak JSON under a name that has spoken the native protocol:
+// whoever announces it without is not who had it before.
+func (p *Peer) downgraded(fn string) error {
+	if p.speaks() != dialectJSON {
+		return nil
+	}
+	if p.node.shakes.knows(p.Name()) {
+		return p.failed(fn, CodeUnauthenticated, errDowngrade)
+	}
+	return nil
+}
+
+var errDowngrade = errors.New("the node of that name encrypted its traffic so far")
+
+// callJSON is a call in the 1.x dialect. The request is sent once: a 1.x node would
+// run a repeated one twice.
+func (p *Peer) callJSON(ctx context.Context, fn string, req Payload, deadline time.Time) (Payload, error) {
+	ctx, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel()
 	var call rpc.Call[reply]
 	answer := make(chan reply, 1)
 	if err := p.begin(&call, fn, req, func(r reply) { answer <- r }); err != nil {
@@ -97,80 +279,31 @@ func (p *Peer) call(ctx context.Context, fn string, req Payload) (Payload, error
 		return p.outcome(fn, r)
 	case <-ctx.Done():
 		p.node.pending.Remove(&call)
+		if ctx.Err() == context.DeadlineExceeded {
+			p.node.suspect(p)
+		}
 		return Payload{}, contextError("call "+fn, p.Name(), ctx.Err())
 	}
 }
 
-// StartCall is CallRaw that does not wait; the bindings use it. It encodes and sends
-// on the calling goroutine. done is called exactly once: by the goroutine that reads
-// the socket, by a timer, by whoever cancels or closes the node, or, if nothing could
-// be sent, before StartCall returns. It must not block. A timeout of 0 is
-// DefaultTimeout, a negative one is none. cancel makes the call end with ErrCanceled,
-// unless it is over.
-func (p *Peer) StartCall(fn string, req Payload, timeout time.Duration, done func(Payload, error)) (cancel func()) {
-	if timeout == 0 {
-		timeout = DefaultTimeout
-	}
-	var call rpc.Call[reply]
-	end := func(cause error) bool {
-		ended := p.node.pending.Remove(&call)
-		if ended {
-			done(Payload{}, contextError("call "+fn, p.Name(), cause))
-		}
-		return ended
-	}
-	// Made before the call is entered, armed after: whoever answers sees it.
-	timer := time.AfterFunc(math.MaxInt64, func() {
-		p.node.late.RLock()
-		defer p.node.late.RUnlock()
-		if end(context.DeadlineExceeded) {
-			p.node.suspect(p)
-		}
-	})
-	err := p.begin(&call, fn, req, func(r reply) {
-		timer.Stop()
-		done(p.outcome(fn, r))
-	})
-	switch {
-	case err != nil:
-		timer.Stop()
-		done(Payload{}, err)
-		return func() {}
-	case timeout > 0:
-		timer.Reset(timeout)
-		if !p.node.pending.Waiting(&call) { // the answer was quicker
-			timer.Stop()
-		}
-	}
-	return func() {
-		timer.Stop()
-		end(context.Canceled)
-	}
-}
-
-// begin enters a call and sends its request. If it fails, done will not be called.
+// begin enters a call in the 1.x dialect and sends its request. If it fails, done
+// will not be called.
 func (p *Peer) begin(call *rpc.Call[reply], fn string, req Payload, done func(reply)) error {
-	fail := func(code Code, err error) error {
-		return &Error{Code: code, Op: "call " + fn, Peer: p.Name(), Err: err}
-	}
-	if state := p.state.Load(); !state.Up && !state.Static {
-		return fail(CodePeerNotFound, nil)
-	}
 	req, err := req.Convert(JSON)
 	if err != nil {
-		return fail(CodeInvalid, rootCause(err))
+		return p.failed(fn, CodeInvalid, rootCause(err))
 	}
 	args, kwargs, err := req.arguments()
 	if err != nil {
-		return fail(CodeInvalid, err)
+		return p.failed(fn, CodeInvalid, err)
 	}
 	args, kwargs = escaped(args), escaped(kwargs)
 	switch err := p.node.pending.Add(call, done); err {
 	case nil:
 	case rpc.ErrClosed:
-		return fail(CodeClosed, ErrClosed.Err)
+		return p.failed(fn, CodeClosed, ErrClosed.Err)
 	default:
-		return fail(CodeOverloaded, err)
+		return p.failed(fn, CodeOverloaded, err)
 	}
 	err = p.node.sendRequest(p, call, fn, args, kwargs)
 	if err != nil && p.node.pending.Remove(call) {
@@ -181,19 +314,24 @@ func (p *Peer) begin(call *rpc.Call[reply], fn string, req Payload, done func(re
 
 // outcome turns an answer into what a call returns.
 func (p *Peer) outcome(fn string, r reply) (Payload, error) {
-	op := "call " + fn
-	if r.closed {
-		return Payload{}, &Error{Code: CodeClosed, Op: op, Peer: p.Name(), Err: ErrClosed.Err}
+	if r.from.IsValid() {
+		p.noteHeard(r.at, r.from)
 	}
-	p.noteHeard(r.at, r.from)
-	if r.err != nil {
-		code := CodeRemote
-		if r.err.Type == overloaded {
-			code = CodeOverloaded
-		}
-		return Payload{}, &Error{Code: code, Op: op, Peer: p.Name(), Err: &RemoteError{Type: r.err.Type, Message: r.err.Message}}
+	switch {
+	case r.code == 0:
+		return r.result, nil
+	case r.code == CodeTimeout && r.remote != nil:
+		return Payload{}, p.failed(fn, CodeTimeout, errStillRunning)
+	case r.remote != nil:
+		return Payload{}, p.failed(fn, r.code, r.remote)
+	case r.code == CodeTimeout && r.cause == nil:
+		p.node.suspect(p)
+		return Payload{}, p.failed(fn, CodeTimeout, context.DeadlineExceeded)
+	case r.code == CodeClosed:
+		return Payload{}, p.failed(fn, CodeClosed, ErrClosed.Err)
+	default:
+		return Payload{}, p.failed(fn, r.code, r.cause)
 	}
-	return Payload{Codec: JSON, Bytes: r.result}, nil
 }
 
 // sendRequest writes the request of a call.
@@ -242,11 +380,9 @@ func CallAll[T any](ctx context.Context, n *Node, fn string, args ...any) iter.S
 		if err != nil {
 			return value, &Error{Code: CodeInvalid, Op: "call " + fn, Peer: p.Name(), Err: err}
 		}
-		result, err := p.CallRaw(ctx, fn, req)
-		if err != nil {
-			return value, err
-		}
-		return value, decodeResult(result, &value, fn, p)
+		return withResult(p, ctx, fn, req, func(result Payload, _ bool) (value T, err error) {
+			return value, decodeResult(result, &value, fn, p)
+		})
 	})
 }
 

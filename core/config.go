@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/peerlink/peerlink/core/internal/disco"
+	"github.com/peerlink/peerlink/core/internal/netio"
 )
 
 // Version is the version of this library.
@@ -22,6 +23,25 @@ type Config struct {
 	// "Name (2)"; see AnnouncedName.
 	Name string
 
+	// Secret makes a realm of the nodes that share it: they authenticate each other,
+	// and nobody else can find, call or overhear them. Best is one of NewSecret; a
+	// text of one's own is protected by Argon2id, which takes some 0.1 s and 64 MiB at
+	// the start. Empty is the open realm: traffic is encrypted, but anybody on the
+	// network may take part.
+	Secret string
+
+	// StateDir keeps the key of the node, so that its Fingerprint survives a restart. It
+	// is made if need be, readable by the owner only, and belongs to one node. Empty: a
+	// new key with each start.
+	StateDir string
+
+	// Allow, if not empty, lists the keys of the only nodes that may talk to this one.
+	// Nodes of 1.x have no keys.
+	Allow []Fingerprint
+
+	// Compat says how to treat PyPI peerlink 1.x nodes.
+	Compat Compat
+
 	// Logger gets what an operator may want to know. Nil discards it.
 	Logger *slog.Logger
 
@@ -34,7 +54,8 @@ type Config struct {
 
 	// Discovery finds peers; several backends work together. Nil is MDNS(). Not
 	// nil but empty is none: the node knows only those given by AddPeer. A backend
-	// serves one node.
+	// serves one node. With CompatOn and a Secret, nodes of 1.x are found only if this
+	// is nil.
 	Discovery []Discovery
 
 	// Interfaces lists the network interfaces to use. Nil is SystemInterfaces.
@@ -47,13 +68,27 @@ type Config struct {
 
 	// Limits bounds what peers can make this node hold.
 	Limits Limits
+
+	network netio.Network // nil is the machine's; tests have others
 }
+
+// Compat says how to treat PyPI peerlink 1.x nodes, which neither encrypt nor
+// authenticate.
+type Compat uint8
+
+const (
+	CompatDefault Compat = iota // CompatOff if there is a Secret, else CompatOn
+	CompatOff                   // do not speak with them
+	CompatOn                    // find them, call them, and let them call
+)
 
 // Limits bounds what peers can make a node hold. Zero fields take the default.
 type Limits struct {
 	Peers        int // known peers (default 1024)
 	CallsPerPeer int // requests of one peer being served (default 256)
 	Handlers     int // requests being served in all (default 1024)
+	Message      int // bytes of the arguments or the result of one call (default 16 MiB)
+	BytesPerPeer int // bytes of arguments and results of one peer that are still coming (default 32 MiB)
 }
 
 // withDefaults checks c and fills in what is missing.
@@ -68,14 +103,28 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Interfaces == nil {
 		c.Interfaces = SystemInterfaces
 	}
-	if c.Discovery == nil {
-		c.Discovery = []Discovery{MDNS()}
+	if len(c.Secret) > maxSecret {
+		return c, &Error{Code: CodeInvalid, Op: "start", Err: fmt.Errorf("a secret has at most %d bytes", maxSecret)}
+	}
+	if c.Compat == CompatDefault {
+		c.Compat = CompatOn
+		if c.Secret != "" {
+			c.Compat = CompatOff
+		}
+	}
+	if c.network == nil {
+		c.network = netio.Host{}
 	}
 	c.Limits.Peers = orDefault(c.Limits.Peers, 1024)
 	c.Limits.CallsPerPeer = orDefault(c.Limits.CallsPerPeer, 256)
 	c.Limits.Handlers = orDefault(c.Limits.Handlers, 1024)
+	c.Limits.Message = min(orDefault(c.Limits.Message, 16<<20), maxMessage)
+	c.Limits.BytesPerPeer = orDefault(c.Limits.BytesPerPeer, 32<<20)
 	return c, nil
 }
+
+// maxMessage keeps lengths within an int of 32 bits.
+const maxMessage = 1 << 30
 
 func orDefault(v, fallback int) int {
 	if v <= 0 {

@@ -27,8 +27,16 @@ var mayImport = map[string]map[string]string{
 		"core/internal/link":           "liveness of peers",
 		"core/internal/netio":          "sockets",
 		"core/internal/rpc":            "calls that wait",
+		"core/internal/seal":           "realms, identities and handshakes",
 		"core/internal/wire":           "CBOR of arguments and results",
 	},
+	"core/internal/link": {
+		"core/internal/seal":   "opens and seals packets",
+		"core/internal/window": "what was received, and what is in flight",
+		"core/internal/wire":   "what is in packets",
+	},
+	"core/internal/netio/netiotest": {"core/internal/netio": "tests its contract"},
+	"core/internal/simnet":          {"core/internal/netio": "implements its Network"},
 	"core/internal/disco":           {"core/internal/netio": "the type of an interface"},
 	"core/internal/disco/discotest": {"core/internal/disco": "tests its contract", "core/internal/netio": "the type of an interface"},
 	"core/internal/disco/mdns": {

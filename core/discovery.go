@@ -31,7 +31,12 @@ const (
 
 // serviceType is what nodes announce (RFC 6763 §7). It says _tcp although SRV
 // holds the UDP port, because peerlink 1.x does.
-const serviceType = "_peerlink._tcp"
+const (
+	serviceType = "_peerlink._tcp"
+	// realmType is that of a realm with a secret, so that nodes of 1.x do not list what
+	// they cannot call.
+	realmType = "_peerlink-n._udp"
+)
 
 // MDNS is multicast DNS (RFC 6762, RFC 6763), the default discovery.
 func MDNS() Discovery { return mdns.New() }

@@ -105,19 +105,19 @@ func (b *lanBackend) vanish(why DownReason) {
 }
 
 // reader reads events one at a time.
-type reader struct {
+type eventReader struct {
 	t    *testing.T
 	next func() (Event, bool)
 }
 
-func read(t *testing.T, n *Node) reader {
+func read(t *testing.T, n *Node) eventReader {
 	t.Helper()
 	next, stop := iter.Pull(n.Events(soon(t)))
 	t.Cleanup(stop)
-	return reader{t, next}
+	return eventReader{t, next}
 }
 
-func (r reader) want(want string) Event {
+func (r eventReader) want(want string) Event {
 	r.t.Helper()
 	e, ok := r.next()
 	if !ok {
@@ -234,17 +234,20 @@ func TestTimeoutMakesDiscoveryAsk(t *testing.T) {
 	var l lan
 	mine := l.join()
 	n := start(t, Config{Name: "A", Discovery: []Discovery{mine}})
-	b := l.join()
-	start(t, Config{Name: "B", Discovery: []Discovery{b}, Handlers: map[string]any{
-		"slow": func(ctx context.Context) { <-ctx.Done() },
-	}})
+	deaf, err := net.ListenPacket("udp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer deaf.Close()
+	sink{n, 0}.Found(Sighting{Instance: "B", TXT: []string{"pl=1"},
+		Addrs: []netip.AddrPort{deaf.LocalAddr().(*net.UDPAddr).AddrPort()}})
 	p, err := n.WaitPeer(soon(t), "B")
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
-	if err := p.Call(ctx, nil, "slow"); !errors.Is(err, ErrTimeout) {
+	if err := p.Call(ctx, nil, "f"); !errors.Is(err, ErrTimeout) {
 		t.Fatal(err)
 	}
 	mine.mu.Lock()

@@ -29,6 +29,7 @@ const (
 	CodePermission                      // the operating system denies the local network
 	CodeUnsupported                     // not in this build, or not with this peer
 	CodeNameConflict                    // the name is taken
+	CodeGone                            // the peer left, or was restarted, before it answered
 )
 
 var codeText = [...]string{
@@ -49,6 +50,7 @@ var codeText = [...]string{
 	CodePermission:      "local network denied",
 	CodeUnsupported:     "not supported",
 	CodeNameConflict:    "name is taken",
+	CodeGone:            "peer is gone",
 }
 
 // String returns a short text such as "peer not found".
@@ -90,6 +92,14 @@ func isGeneric(err error) bool {
 	return err == net.ErrClosed || err == context.DeadlineExceeded || err == context.Canceled
 }
 
+// timeoutError is a time-out of which more is known.
+type timeoutError struct{ text string }
+
+func (e timeoutError) Error() string { return e.text }
+
+// Unwrap lets it pass for what ends a context.
+func (e timeoutError) Unwrap() error { return context.DeadlineExceeded }
+
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
@@ -113,6 +123,10 @@ var (
 	ErrPermission   = &Error{Code: CodePermission}
 	ErrCanceled     = &Error{Code: CodeCanceled, Err: context.Canceled}
 	ErrInvalid      = &Error{Code: CodeInvalid}
+	ErrNoHandler    = &Error{Code: CodeNoHandler}
+	ErrGone         = &Error{Code: CodeGone}
+
+	ErrUnauthenticated = &Error{Code: CodeUnauthenticated}
 )
 
 // CodeOf returns the code of err: 0 for nil, CodeInternal for an error that is

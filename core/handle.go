@@ -12,10 +12,15 @@ import (
 
 // Caller is who called, as a handler sees it.
 type Caller struct {
-	Name  string         // what it calls itself: a claim, not proof
+	Name  string         // what it calls itself; of a 1.x node that is a claim, not proof
 	Named bool           // false if the request named nobody
 	Addr  netip.AddrPort // where the request came from
-	Peer  *Peer          // nil if that address is no known peer's
+	Peer  *Peer          // nil if it is no known peer's
+
+	// Authenticated says that the caller has proved that it has our secret.
+	Authenticated bool
+	// Fingerprint is that of the caller's key; zero for a 1.x node.
+	Fingerprint Fingerprint
 }
 
 type callerKey struct{}
@@ -23,7 +28,7 @@ type callerKey struct{}
 // CallerFrom returns who made the request that the handler with this context
 // serves.
 func CallerFrom(ctx context.Context) (Caller, bool) {
-	if c, ok := ctx.Value(callerKey{}).(*Caller); ok {
+	if c, ok := ctx.Value(callerKey{}).(*Caller); ok && c != nil {
 		return *c, true
 	}
 	return Caller{}, false
@@ -34,28 +39,30 @@ type RawHandler func(ctx context.Context, req Payload) (Payload, error)
 
 // handler is one of the two.
 type handler struct {
-	raw   RawHandler
-	async func(*Request)
+	raw    RawHandler
+	async  func(*Request)
+	copies bool // raw keeps nothing of its Payload: it decodes it
+	quick  pace
 }
 
 // handlers are the functions that peers can call.
 type handlers struct {
 	mu     sync.RWMutex
-	byName map[string]handler
+	byName map[string]*handler
 }
 
-func (h *handlers) get(name string) (handler, bool) {
+func (h *handlers) get(name []byte) (*handler, bool) {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-	fn, ok := h.byName[name]
+	fn, ok := h.byName[string(name)]
 	return fn, ok
 }
 
-func (h *handlers) set(name string, fn handler) {
+func (h *handlers) set(name string, fn *handler) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.byName == nil {
-		h.byName = make(map[string]handler)
+		h.byName = make(map[string]*handler)
 	}
 	h.byName[name] = fn
 }
@@ -67,22 +74,24 @@ func (h *handlers) remove(name string) {
 }
 
 // HandleRaw registers fn under name, in place of any before. fn gets the arguments
-// as they came, runs on a goroutine of its own, and may be called by several peers
-// at once. Its context ends when the node closes.
+// as they came, and may be called by several peers at once. It may block; one that
+// does not is soon run by the goroutine that reads the socket, which saves most of the
+// time of a call. Its context ends when the caller gives up or its time is over, and
+// when the node closes.
 //
 // To choose the type of the error the caller sees, fn returns a *RemoteError.
 func (n *Node) HandleRaw(name string, fn RawHandler) error {
-	return n.handle(name, handler{raw: fn})
+	return n.handle(name, &handler{raw: fn})
 }
 
 // HandleAsync registers fn under name, in place of any before. fn is called on the
 // goroutine that reads the node's socket: it must return at once, and have the
 // request answered from elsewhere. The bindings use it; see Handle for all else.
 func (n *Node) HandleAsync(name string, fn func(*Request)) error {
-	return n.handle(name, handler{async: fn})
+	return n.handle(name, &handler{async: fn})
 }
 
-func (n *Node) handle(name string, h handler) error {
+func (n *Node) handle(name string, h *handler) error {
 	if name == "" || (h.raw == nil && h.async == nil) {
 		return &Error{Code: CodeInvalid, Op: "handle " + name, Err: fmt.Errorf("a name and a function are needed")}
 	}
@@ -113,7 +122,7 @@ func (n *Node) Handle(name string, fn any) error {
 	if err != nil {
 		return &Error{Code: CodeInvalid, Op: "handle " + name, Err: err}
 	}
-	return n.HandleRaw(name, f.call)
+	return n.handle(name, &handler{raw: f.call, copies: true})
 }
 
 var (

@@ -93,7 +93,7 @@ func TestUnhandle(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.Unhandle("f")
-	if _, err := Call[int](t.Context(), toB, "f"); CodeOf(err) != CodeRemote {
+	if _, err := Call[int](t.Context(), toB, "f"); !errors.Is(err, ErrNoHandler) {
 		t.Errorf("%v", err)
 	}
 }
@@ -174,8 +174,9 @@ func TestPayloadConvert(t *testing.T) {
 	}
 }
 
-func TestCallRawChecksArguments(t *testing.T) {
+func TestCallRawChecksArgumentsForJSON(t *testing.T) {
 	_, _, toB := pair(t)
+	toB.dialect.Store(dialectJSON)
 	for _, bad := range []string{`{}`, `1`, `[1]{"a":1}2`, `[1] [2]`, `[`, `{"a":1}`} {
 		if _, err := toB.CallRaw(t.Context(), "f", Payload{JSON, []byte(bad)}); !errors.Is(err, ErrInvalid) {
 			t.Errorf("%s: %v", bad, err)

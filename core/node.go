@@ -2,11 +2,11 @@ package peerlink
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
-	"net/netip"
 	"os"
 	"slices"
 	"sync"
@@ -19,6 +19,7 @@ import (
 	"github.com/peerlink/peerlink/core/internal/limit"
 	"github.com/peerlink/peerlink/core/internal/netio"
 	"github.com/peerlink/peerlink/core/internal/rpc"
+	"github.com/peerlink/peerlink/core/internal/seal"
 )
 
 // closeGrace is how long Close waits for handlers that do not heed their context.
@@ -28,11 +29,16 @@ const closeGrace = 5 * time.Second
 //
 // These are its goroutines; all are started by spawn, and Close waits for them:
 //
-//	read    one              takes datagrams off the socket, never blocks on anything else
+//	read    one at a time    takes datagrams off the socket, and runs handlers that are quick; one that
+//	                         turns out not to be keeps its reader, and another takes over
+//	watch   one              sees to that
 //	serve   Limits.Handlers  runs handlers, one at a time; up to maxIdle wait for the next
 //	accept  one              takes TCP connections
 //	refuse  maxStrangers     tells one TCP connection that nothing is served there
 //	tend    one              liveness of peers, heartbeat for 1.x nodes
+//
+// Timers of sessions, handshakes and calls hold late while they run, and Close waits
+// for them as well.
 //
 // Backends of discovery own theirs and end them in their Close.
 type Node struct {
@@ -41,20 +47,28 @@ type Node struct {
 	id        ID
 	limits    Limits
 	log       *slog.Logger
-	conn      *net.UDPConn
+	conn      netio.Conn
 	tcp       net.Listener
 	backends  atomic.Pointer[[]Discovery] // those that run
+	realm     *seal.Realm
+	identity  *seal.Identity
+	allow     []Fingerprint
+	compat    bool // nodes of 1.x are spoken with
 
-	handlers handlers
-	jobs     chan job // to an idle serve
-	idle     atomic.Int32
-	open     requests
-	late     sync.RWMutex // held to read while a timer ends a call
-	peers    *peerSet
-	pending  *rpc.Pending[reply]
-	gate     *limit.Gate[netip.AddrPort]
-	badInput limit.Line
-	beat     atomic.Uint64
+	handlers  handlers
+	jobs      chan job // to an idle serve
+	idle      atomic.Int32
+	open      requests
+	late      sync.RWMutex // held to read while a timer ends a call
+	peers     *peerSet
+	sessions  sessions
+	shakes    *handshakes
+	pending   *rpc.Pending[reply] // calls of 1.x nodes
+	gate      *limit.Gate[gateKey]
+	watching  atomic.Bool // watch is awake
+	wakeWatch chan struct{}
+	badInput  limit.Line
+	beat      atomic.Uint64
 
 	ctx    context.Context // ends when Close begins; what handlers get
 	cancel context.CancelFunc
@@ -74,7 +88,10 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, contextError("start", "", err)
 	}
-	n := newNode(cfg)
+	n, err := newNode(cfg)
+	if err != nil {
+		return nil, err
+	}
 	for name, h := range cfg.Handlers {
 		if err := n.Handle(name, h); err != nil {
 			return nil, err
@@ -83,7 +100,9 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 	if err := n.listen(cfg); err != nil {
 		return nil, err
 	}
-	n.spawn(n.read)
+	r := n.newReader()
+	n.spawn(r.read)
+	n.spawn(func() { n.watch(r) })
 	n.spawn(n.accept)
 	n.spawn(n.tend)
 	if err := n.announce(cfg); err != nil {
@@ -94,7 +113,15 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 	return n, nil
 }
 
-func newNode(cfg Config) *Node {
+func newNode(cfg Config) (*Node, error) {
+	realm, err := newRealm(cfg.Secret)
+	if err != nil {
+		return nil, err
+	}
+	identity, err := loadIdentity(cfg.StateDir)
+	if err != nil {
+		return nil, err
+	}
 	n := &Node{
 		name:    cfg.Name,
 		id:      newID(),
@@ -102,13 +129,42 @@ func newNode(cfg Config) *Node {
 		log:     cfg.Logger.With("node", cfg.Name),
 		pending: rpc.NewPending[reply](),
 		jobs:    make(chan job),
-		gate:    limit.NewGate[netip.AddrPort](cfg.Limits.Handlers, cfg.Limits.CallsPerPeer),
+		gate:    limit.NewGate[gateKey](cfg.Limits.Handlers, cfg.Limits.CallsPerPeer),
 		done:    make(chan struct{}),
+
+		realm:     realm,
+		identity:  identity,
+		allow:     cfg.Allow,
+		compat:    cfg.Compat == CompatOn,
+		wakeWatch: make(chan struct{}, 1),
 	}
-	n.peers = newPeerSet(n, disco.NewTable(disco.ID(n.id), cfg.Limits.Peers))
+	table := disco.NewTable(disco.ID(n.id), cfg.Limits.Peers)
+	table.Admit = n.admits
+	n.peers = newPeerSet(n, table)
+	if n.shakes, err = newHandshakes(n); err != nil {
+		return nil, err
+	}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	n.close = sync.OnceValue(n.shut)
-	return n
+	return n, nil
+}
+
+// admits says which announcements count: those of our realm, and of 1.x nodes if they
+// are spoken with.
+func (n *Node) admits(info disco.Info) bool {
+	if info.Native == 0 {
+		return n.compat && info.Realm == ""
+	}
+	return info.Realm == n.realmTag()
+}
+
+// realmTag is what is announced of the realm; "" in the open one.
+func (n *Node) realmTag() string {
+	if n.realm.Open() {
+		return ""
+	}
+	tag := n.realm.Tag()
+	return hex.EncodeToString(tag[:])
 }
 
 // listen binds both sockets: the ports asked for, else those that 1.x derives from
@@ -121,10 +177,10 @@ func (n *Node) listen(cfg Config) (err error) {
 	if tcp == 0 {
 		tcp = legacy.TCPPort(n.name)
 	}
-	if n.conn, err = netio.ListenUDP(udp, cfg.UDPPort != 0); err != nil {
+	if n.conn, err = cfg.network.ListenUDP(udp, cfg.UDPPort != 0); err != nil {
 		return ioError(fmt.Sprintf("bind UDP port %d", udp), err)
 	}
-	if n.tcp, err = netio.ListenTCP(tcp, cfg.TCPPort != 0); err != nil {
+	if n.tcp, err = cfg.network.ListenTCP(tcp, cfg.TCPPort != 0); err != nil {
 		_ = n.conn.Close()
 		return ioError(fmt.Sprintf("bind TCP port %d", tcp), err)
 	}
@@ -142,11 +198,24 @@ func (n *Node) announce(cfg Config) error {
 		Hidden:   cfg.Hidden,
 	}
 	env := DiscoveryEnv{Log: n.log, Interfaces: cfg.Interfaces}
-	for i, b := range cfg.Discovery {
-		if err := b.Start(env, service, sink{n, i}); err != nil {
+	services := []Service{service}
+	if !n.realm.Open() {
+		services[0].Type = realmType
+		if n.compat && cfg.Discovery == nil {
+			services = append(services, service) // for nodes of 1.x
+		}
+	}
+	backends := cfg.Discovery
+	if backends == nil {
+		for range services {
+			backends = append(backends, MDNS())
+		}
+	}
+	for i, b := range backends {
+		if err := b.Start(env, services[min(i, len(services)-1)], sink{n, i}); err != nil {
 			return ioError("start discovery", err)
 		}
-		started := slices.Clone(cfg.Discovery[:i+1])
+		started := slices.Clone(backends[:i+1])
 		n.backends.Store(&started)
 	}
 	if n.AnnouncedName() != n.name { // so soon that updateTXT found no backend yet
@@ -165,7 +234,10 @@ func (n *Node) discovery() []Discovery {
 
 // txt is what the node says of itself, with the present heartbeat.
 func (n *Node) txt() []string {
-	info := disco.Info{Name: n.AnnouncedName(), ID: disco.ID(n.id), TCPPort: n.TCPPort(), Version: Version}
+	info := disco.Info{
+		Name: n.AnnouncedName(), ID: disco.ID(n.id), TCPPort: n.TCPPort(), Version: Version,
+		Native: disco.VersionsOf(versions...), Realm: n.realmTag(),
+	}
 	return info.TXT(n.UDPPort(), n.beat.Load())
 }
 
@@ -193,8 +265,9 @@ func (n *Node) Shutdown(ctx context.Context) error {
 func (n *Node) shut() error {
 	close(n.done)
 	n.late.Lock() // no timer ends a call after this
-	n.pending.Close(reply{closed: true})
+	n.pending.Close(reply{code: CodeClosed})
 	n.late.Unlock()
+	n.shakes.close()
 	for _, b := range n.discovery() {
 		if err := b.Close(); err != nil {
 			n.log.Warn("discovery did not close cleanly", "err", err)
@@ -203,12 +276,19 @@ func (n *Node) shut() error {
 	n.cancel()
 	n.open.close()
 	stuck := n.waitForHandlers()
+	for _, s := range n.sessions.list() {
+		n.dropSession(s, CodeClosed, true)
+	}
 	err := errors.Join(n.conn.Close(), n.tcp.Close())
 	if stuck > 0 {
 		// Their goroutines cannot be ended, so there is nothing to wait for.
 		return &Error{Code: CodeTimeout, Op: "close", Err: fmt.Errorf("%d handlers still run", stuck)}
 	}
 	n.wg.Wait()
+	n.late.Lock() // the last timer has ended
+	n.late.Unlock()
+	n.realm.Zero()
+	n.identity.Zero()
 	n.log.Info("node closed")
 	if err != nil {
 		return ioError("close", err)
@@ -240,6 +320,10 @@ func (n *Node) AnnouncedName() string {
 	return n.name
 }
 
+// Fingerprint names the key of this node. It is new with each Start unless
+// Config.StateDir is set.
+func (n *Node) Fingerprint() Fingerprint { return Fingerprint(n.identity.Fingerprint()) }
+
 // ID returns what tells this node from others of its name. It is new with each Start.
 func (n *Node) ID() ID { return n.id }
 
@@ -254,6 +338,12 @@ func (n *Node) TCPPort() uint16 { return n.tcp.Addr().(*net.TCPAddr).AddrPort().
 func (n *Node) NetworkChanged() {
 	for _, b := range n.discovery() {
 		b.NetworkChanged()
+	}
+	now := time.Now()
+	for _, s := range n.sessions.list() { // we may be reached, and reach others, by another way now
+		if p := s.peer.Load(); p != nil {
+			s.ping(now, p.state.Load().Addrs)
+		}
 	}
 }
 

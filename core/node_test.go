@@ -150,34 +150,43 @@ func TestPing(t *testing.T) {
 
 func TestErrorsHaveCodes(t *testing.T) {
 	a, b, toB := pair(t)
+	old, err := a.AddPeer("old", addr(b), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old.dialect.Store(dialectJSON)
 	handle(t, b, "fail", func() error { return &RemoteError{"ValueError", "boom é"} })
 	handle(t, b, "plain", func() error { return errors.New("no luck") })
 	handle(t, b, "panic", func() { panic("oops") })
 	handle(t, b, "bytes", func() []byte { return []byte("x") })
 	handle(t, b, "add", func(x, y int) int { return x + y })
+	handle(t, b, "size", func(s string) int { return len(s) })
 	handle(t, b, "big", func() string { return strings.Repeat("x", 1200) })
 	for _, tt := range []struct {
 		fn   string
 		args []any
 		code Code
 		text string
+		old  Code // in the 1.x dialect
 	}{
-		{"fail", nil, CodeRemote, "ValueError: boom é"},
-		{"plain", nil, CodeRemote, "Error: no luck"},
-		{"panic", nil, CodeRemote, "Panic: oops"},
-		{"bytes", nil, CodeRemote, "TypeError: Object of type bytes is not JSON serializable"},
-		{"nope", nil, CodeRemote, "No function 'nope' registered"},
-		{"add", []any{1}, CodeRemote, "TypeError: add() takes 2 arguments, 1 given"},
-		{"add", []any{1, "x"}, CodeRemote, "TypeError: add() argument 2: "},
-		{"add", []any{1, 2, Kwargs{"z": 1}}, CodeRemote, "TypeError: add() takes no keyword arguments"},
-		{"add", []any{make(chan int)}, CodeInvalid, "chan int"},
-		{"big", nil, CodeRemote, "RPC result too large (12"},
-		{"add", []any{strings.Repeat("x", 1200)}, CodeTooLarge, "bytes exceeds MAX_SAFE_UDP_PAYLOAD (1200) to avoid IP fragmentation"},
+		{"fail", nil, CodeRemote, "ValueError: boom é", CodeRemote},
+		{"plain", nil, CodeRemote, "Error: no luck", CodeRemote},
+		{"panic", nil, CodeRemote, "Panic: oops", CodeRemote},
+		{"bytes", nil, 0, "TypeError: Object of type bytes is not JSON serializable", CodeRemote},
+		{"nope", nil, CodeNoHandler, "No function 'nope' registered", CodeRemote},
+		{"add", []any{1}, CodeRemote, "TypeError: add() takes 2 arguments, 1 given", CodeRemote},
+		{"add", []any{1, "x"}, CodeRemote, "TypeError: add() argument 2: ", CodeRemote},
+		{"add", []any{1, 2, Kwargs{"z": 1}}, CodeRemote, "TypeError: add() takes no keyword arguments", CodeRemote},
+		{"add", []any{make(chan int)}, CodeInvalid, "chan int", CodeInvalid},
+		{"big", nil, 0, "RPC result too large (12", CodeRemote},
+		{"size", []any{strings.Repeat("x", 1200)}, 0, "bytes exceeds MAX_SAFE_UDP_PAYLOAD (1200) to avoid IP fragmentation", CodeTooLarge},
 	} {
 		t.Run(tt.fn, func(t *testing.T) {
-			err := toB.Call(t.Context(), nil, tt.fn, tt.args...)
-			if CodeOf(err) != tt.code || !strings.Contains(fmt.Sprint(err), tt.text) {
-				t.Errorf("got code %d, %v; want %d, %q", CodeOf(err), err, tt.code, tt.text)
+			for p, code := range map[*Peer]Code{toB: tt.code, old: tt.old} {
+				err := p.Call(t.Context(), nil, tt.fn, tt.args...)
+				if CodeOf(err) != code || err != nil && !strings.Contains(fmt.Sprint(err), tt.text) {
+					t.Errorf("got code %d, %v; want %d, %q", CodeOf(err), err, code, tt.text)
+				}
 			}
 		})
 	}

@@ -23,6 +23,11 @@ type Peer struct {
 	heard   atomic.Int64               // when something last came from it, ns since epoch
 	suspect atomic.Bool                // it missed a ping: take any address it answers from
 	addrs   []netip.AddrPort           // its entries in peerSet.byAddr; peerSet's alone
+	session atomic.Pointer[session]    // in use; nil if there is none
+	proven  atomic.Pointer[session]    // the last that the table was told of
+	dialect atomic.Int32               // dialectUnknown and so on
+	resume  atomic.Pointer[resumption] // what a session left
+	dial    *dial                      // under way, or nil; that of handshakes alone
 	asked   limit.Line                 // how often discovery is asked for it
 
 	// These are tend's alone.
@@ -32,6 +37,14 @@ type Peer struct {
 	pong      chan reply       // its answer
 	pingSent  time.Time
 }
+
+// What a peer speaks, as far as it has shown. It is never taken for a 1.x node again
+// once it has spoken the native protocol.
+const (
+	dialectUnknown int32 = iota
+	dialectJSON
+	dialectNative
+)
 
 // epoch is what heard counts from: the monotonic clock has no zero of its own.
 var epoch = time.Now()
@@ -64,13 +77,52 @@ func (p *Peer) Legacy() bool { return p.state.Load().Legacy }
 // Static reports whether the peer was given by AddPeer.
 func (p *Peer) Static() bool { return p.state.Load().Static }
 
-// RTT returns the last measured round-trip time, 0 if there is none yet.
-func (p *Peer) RTT() time.Duration { return time.Duration(p.rtt.Load()) }
+// RTT returns the round-trip time: smoothed (RFC 9002 §5.3), or of a 1.x node that of
+// the last ping. 0 if there is none yet.
+func (p *Peer) RTT() time.Duration {
+	if s := p.session.Load(); s != nil {
+		if rtt := s.stats().RTT; rtt > 0 {
+			return rtt
+		}
+	}
+	return time.Duration(p.rtt.Load())
+}
+
+// Loss returns which share of the packets to the peer had to be sent again, 0 to 1,
+// since the session began; 0 for a 1.x node, where nobody can tell.
+func (p *Peer) Loss() float64 {
+	s := p.session.Load()
+	if s == nil {
+		return 0
+	}
+	st := s.stats()
+	return float64(st.Lost) / float64(max(st.Sent, 1))
+}
+
+// Encrypted reports whether there is an encrypted session with the peer. It is made
+// when the peer is found, or at the first call, and always in use with who is no 1.x
+// node.
+func (p *Peer) Encrypted() bool { return p.session.Load() != nil }
+
+// Authenticated reports whether the peer has proved that it has our secret. It is
+// false in the open realm, and for 1.x nodes.
+func (p *Peer) Authenticated() bool {
+	s := p.session.Load()
+	return s != nil && !p.node.realm.Open() && s.proved()
+}
+
+// Fingerprint returns that of the peer's key; zero while there is no session.
+func (p *Peer) Fingerprint() Fingerprint {
+	if s := p.session.Load(); s != nil {
+		return s.key
+	}
+	return Fingerprint{}
+}
 
 // Ping calls the peer and waits for its answer.
 func (p *Peer) Ping(ctx context.Context) error {
 	start := time.Now()
-	_, err := p.CallRaw(ctx, legacy.PingFunc, Payload{Codec: JSON})
+	_, err := p.CallRaw(ctx, pingFunc, Payload{Codec: JSON})
 	if err == nil {
 		p.rtt.Store(int64(time.Since(start)))
 	}
@@ -88,6 +140,14 @@ func (p *Peer) noteHeard(now time.Time, from netip.AddrPort) {
 
 // sendPing asks all of addrs. The answer is taken by takePong.
 func (p *Peer) sendPing(now time.Time, addrs []netip.AddrPort) {
+	if s := p.session.Load(); s != nil {
+		s.ping(now, addrs)
+		return
+	}
+	if p.speaks() != dialectJSON {
+		p.node.shakes.again(p, now)
+		return
+	}
 	p.forgetPing()
 	call, pong := new(rpc.Call[reply]), make(chan reply, 1)
 	if err := p.node.pending.Add(call, func(r reply) { pong <- r }); err != nil {
@@ -113,7 +173,7 @@ func (p *Peer) takePong() {
 	}
 	select {
 	case r := <-p.pong:
-		if r.closed {
+		if r.code == CodeClosed {
 			return
 		}
 		p.rtt.Store(int64(r.at.Sub(p.pingSent)))

@@ -15,32 +15,16 @@ import (
 // channel data of any size, so we read whatever fits.
 const maxDatagram = 65535
 
-// reply is the answer to a call.
+// reply is how a call ended.
 type reply struct {
-	result []byte // JSON
-	err    *legacy.RemoteError
-	at     time.Time
-	from   netip.AddrPort
-	closed bool // there is no answer: the node was closed
-}
-
-// read takes datagrams off the socket until it is closed.
-func (n *Node) read() {
-	buf := make([]byte, maxDatagram)
-	for {
-		k, src, err := n.conn.ReadFromUDPAddrPort(buf)
-		switch {
-		case err == nil:
-			n.receive(buf[:k], netip.AddrPortFrom(src.Addr().Unmap(), src.Port()))
-		case errors.Is(err, net.ErrClosed):
-			return
-		default: // an ICMP error of an earlier send, on systems that report it here
-			n.complain("socket", src, err)
-			if !n.pause(time.Millisecond) {
-				return
-			}
-		}
-	}
+	result   Payload
+	borrowed bool         // result.Bytes belongs to the call and will be used again
+	code     Code         // 0: there is a result
+	remote   *RemoteError // what the handler said
+	cause    error
+	at       time.Time
+	from     netip.AddrPort // in the 1.x dialect: where the answer came from
+	native   bool           // in the 1.x dialect: whoever answered speaks more than that
 }
 
 // pause waits, so that an error that stays does not become a busy loop. It reports
@@ -54,8 +38,12 @@ func (n *Node) pause(d time.Duration) bool {
 	}
 }
 
-// receive takes one datagram; b is only valid during the call.
-func (n *Node) receive(b []byte, src netip.AddrPort) {
+// receiveJSON takes one datagram of the 1.x dialect; b is only valid during the call.
+func (n *Node) receiveJSON(b []byte, src netip.AddrPort) {
+	if !n.compat {
+		n.complain("bad datagram", src, errNotCompat)
+		return
+	}
 	m, err := legacy.Parse(b)
 	if err != nil {
 		n.complain("bad datagram", src, err)
@@ -63,6 +51,9 @@ func (n *Node) receive(b []byte, src netip.AddrPort) {
 	}
 	now := time.Now()
 	p := n.peers.at(src)
+	if p != nil && p.dialect.Load() == dialectNative {
+		p = nil // anybody can forge this: it is no sign of life
+	}
 	if p != nil {
 		p.noteHeard(now, src)
 	}
@@ -71,8 +62,21 @@ func (n *Node) receive(b []byte, src netip.AddrPort) {
 		n.receiveRequest(m, src, p)
 	case legacy.Reply:
 		// A late or repeated answer is nobody's; that is how it should be.
-		n.pending.Answer(bytes.Trim(m.ID, `"`), reply{result: bytes.Clone(m.Result), err: m.Error, at: now, from: src})
+		n.pending.Answer(bytes.Trim(m.ID, `"`), jsonReply(m, now, src))
 	}
+}
+
+var errNotCompat = errors.New("not encrypted, and this node does not speak with 1.x nodes")
+
+func jsonReply(m legacy.Message, now time.Time, src netip.AddrPort) reply {
+	r := reply{result: Payload{Codec: JSON, Bytes: bytes.Clone(m.Result)}, at: now, from: src, native: m.Native}
+	if m.Error != nil {
+		r.code, r.remote = CodeRemote, &RemoteError{Type: m.Error.Type, Message: m.Error.Message}
+		if m.Error.Type == overloaded {
+			r.code = CodeOverloaded
+		}
+	}
+	return r
 }
 
 // complain logs what strangers can cause, at most one line a second.
@@ -83,19 +87,33 @@ func (n *Node) complain(what string, src netip.AddrPort, err error) {
 }
 
 func (n *Node) receiveRequest(m legacy.Message, src netip.AddrPort, p *Peer) {
-	h, ok := n.handlers.get(m.Func)
+	h, ok := n.handlers.get([]byte(m.Func))
 	switch {
-	case !ok && m.Func == legacy.PingFunc:
+	case m.Native && m.Func == pingFunc: // it asks what we speak
+		n.sendTo(src, legacy.MarkNative(legacy.AppendResponse(nil, m.ID, pong(time.Now()))))
+	case !ok && m.Func == pingFunc:
 		n.sendTo(src, legacy.AppendResponse(nil, m.ID, pong(time.Now())))
 	case !ok:
-		n.refuse(m.ID, src, &RemoteError{Type: "RemoteError", Message: fmt.Sprintf("No function '%s' registered", m.Func)})
+		n.refuse(m.ID, src, noFunction(m.Func))
 	case m.BadArgs != "":
 		n.refuse(m.ID, src, &RemoteError{Type: "TypeError", Message: m.BadArgs})
-	case !n.gate.Enter(src):
+	case !n.gate.Enter(gateKey{addr: src}):
 		n.refuse(m.ID, src, &RemoteError{Type: overloaded, Message: n.name + " is busy with other calls, or closing"})
 	default:
 		n.dispatch(h, m, src, p)
 	}
+}
+
+// pingFunc is answered by every node.
+const pingFunc = legacy.PingFunc
+
+// noFunction says it in the words of 1.x.
+func noFunction(name string) *RemoteError {
+	return &RemoteError{Type: "RemoteError", Message: fmt.Sprintf("No function '%s' registered", name)}
+}
+
+func tooLarge(what string, size uint64, limit int) error {
+	return fmt.Errorf("%s of %d bytes: the limit is %d", what, size, limit)
 }
 
 // rootCause is the error without what this package put around it.

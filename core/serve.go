@@ -9,9 +9,11 @@ import (
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
+	"time"
 	"unicode/utf8"
 
 	"github.com/peerlink/peerlink/core/internal/legacy"
+	"github.com/peerlink/peerlink/core/internal/link"
 )
 
 // overloaded is the type of the error that a full gate answers with.
@@ -29,10 +31,31 @@ type Request struct {
 	Caller  Caller
 
 	node     *Node
-	id       []byte         // raw JSON, to be echoed
+	sess     *session       // nil in the 1.x dialect
+	call     uint64         // its number in sess
+	id       []byte         // in the 1.x dialect: raw JSON, to be echoed
 	from     netip.AddrPort // Caller.Addr, which the application could change
+	ctx      requestContext
 	answered atomic.Bool
 }
+
+// gateKey is whom a request counts for: a key, or an address in the 1.x dialect.
+type gateKey struct {
+	id   ID
+	addr netip.AddrPort
+}
+
+func (s *session) gateKey() gateKey { return gateKey{id: ID(s.about.ID)} }
+
+func (r *Request) gateKey() gateKey {
+	if r.sess != nil {
+		return r.sess.gateKey()
+	}
+	return gateKey{addr: r.from}
+}
+
+// Context returns what ends when nobody waits for the answer any more.
+func (r *Request) Context() context.Context { return &r.ctx }
 
 // Reply answers with a result. It encodes and sends on the calling goroutine.
 func (r *Request) Reply(result Payload) { r.answer(result, nil) }
@@ -44,10 +67,17 @@ func (r *Request) answer(result Payload, err error) {
 	if r.answered.Swap(true) {
 		return
 	}
+	n := r.node
+	defer n.gate.Leave(r.gateKey())
+	defer r.ctx.cancel()
+	defer n.open.remove(r)
+	if r.sess != nil {
+		r.answerNative(result, err)
+		return
+	}
 	if err == nil {
 		result, err = checkedJSON(result)
 	}
-	n := r.node
 	if err != nil {
 		n.refuse(r.id, r.from, asRemote(err))
 	} else {
@@ -55,12 +85,65 @@ func (r *Request) answer(result Payload, err error) {
 		n.sendTo(r.from, legacy.AppendResponse((*buf)[:0], r.id, result.Bytes))
 		packets.Put(buf)
 	}
-	n.open.remove(r)
-	n.gate.Leave(r.from)
+}
+
+// answerNative sends what a caller of the native protocol gets.
+func (r *Request) answerNative(result Payload, err error) {
+	s, most := r.sess, min(r.node.limits.Message, int(min(r.sess.about.MaxMessage, maxMessage)))
+	switch e, isOurs := errors.AsType[*Error](err); {
+	case r.ctx.over():
+		s.fail(r.call, CodeTimeout, &RemoteError{Type: "TimeoutError", Message: "the time of the call was over"})
+	case err == nil && len(result.Bytes) > most:
+		s.fail(r.call, CodeTooLarge, &RemoteError{Type: "PeerLinkError", Message: tooLarge("result", uint64(len(result.Bytes)), most).Error()})
+	case err == nil && result.Codec != JSON && result.Codec != CBOR && len(result.Bytes) > 0:
+		s.fail(r.call, CodeRemote, &RemoteError{Type: "PeerLinkError", Message: fmt.Sprintf("no codec %d", result.Codec)})
+	case err == nil && result.Codec == JSON:
+		s.reply(r.call, 0, JSON, escaped(result.Bytes))
+	case err == nil:
+		s.reply(r.call, 0, result.Codec, result.Bytes)
+	case isOurs && e.Code == CodeClosed:
+		s.fail(r.call, CodeGone, asRemote(err))
+	default:
+		s.fail(r.call, CodeRemote, asRemote(err))
+	}
+}
+
+// nativeRequest makes the request of a call.
+func (n *Node) nativeRequest(s *session, h *handler, now time.Time, in *link.Incoming, from netip.AddrPort) *Request {
+	p := s.peer.Load()
+	r := &Request{
+		Func:    string(in.Name),
+		Payload: Payload{Codec: Codec(in.Codec), Bytes: in.Data},
+		Caller: Caller{Name: s.about.Name, Named: true, Addr: from, Peer: p,
+			Authenticated: !n.realm.Open(), Fingerprint: s.key},
+		node: n, sess: s, call: in.ID, from: from,
+	}
+	r.ctx.node, r.ctx.caller = n, &r.Caller
+	if in.Timeout > 0 {
+		r.ctx.deadline = now.Add(in.Timeout)
+	}
+	if !in.Owned && !h.copies {
+		r.own()
+	}
+	return r
+}
+
+// own gives the request bytes of its own: those it has are the packet's.
+func (r *Request) own() { r.Payload.Bytes = bytes.Clone(r.Payload.Bytes) }
+
+// callAsync hands a request to an asynchronous handler.
+func (n *Node) callAsync(h *handler, r *Request) {
+	if !n.open.add(r) {
+		r.Fail(ErrClosed)
+		return
+	}
+	if err := n.guard(r, func() { h.async(r) }); err != nil {
+		r.Fail(err)
+	}
 }
 
 // dispatch hands a request, which has passed the gate, to its handler.
-func (n *Node) dispatch(h handler, m legacy.Message, src netip.AddrPort, p *Peer) {
+func (n *Node) dispatch(h *handler, m legacy.Message, src netip.AddrPort, p *Peer) {
 	r := &Request{
 		Func:    m.Func,
 		Payload: Payload{Codec: JSON, Bytes: joinArguments(m.Args, m.Kwargs)},
@@ -69,17 +152,12 @@ func (n *Node) dispatch(h handler, m legacy.Message, src netip.AddrPort, p *Peer
 		id:      bytes.Clone(m.ID),
 		from:    src,
 	}
+	r.ctx.node, r.ctx.caller = n, &r.Caller
 	if h.async == nil {
-		n.giveJob(job{h.raw, r})
+		n.giveJob(job{h, r})
 		return
 	}
-	if !n.open.add(r) {
-		r.Fail(ErrClosed)
-		return
-	}
-	if err := n.guard(r, func() { h.async(r) }); err != nil {
-		r.Fail(err)
-	}
+	n.callAsync(h, r)
 }
 
 // joinArguments makes a request payload. It copies.
@@ -93,7 +171,7 @@ func joinArguments(args, kwargs []byte) []byte {
 
 // A job is a request for a handler that may block.
 type job struct {
-	fn  RawHandler
+	h   *handler
 	req *Request
 }
 
@@ -109,7 +187,9 @@ func (n *Node) giveJob(j job) {
 // serve runs jobs until there are enough others that wait for one.
 func (n *Node) serve(j job) {
 	for {
+		began := time.Now()
 		n.run(j)
+		j.h.quick.ran(time.Since(began))
 		if n.idle.Add(1) > maxIdle {
 			n.idle.Add(-1)
 			return
@@ -136,7 +216,7 @@ func (n *Node) run(j job) {
 		}
 	}()
 	err := n.guard(j.req, func() {
-		r, err := j.fn(context.WithValue(n.ctx, callerKey{}, &j.req.Caller), j.req.Payload)
+		r, err := j.h.raw(&j.req.ctx, j.req.Payload)
 		if err != nil {
 			e := *asRemote(err)
 			failed = &e

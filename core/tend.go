@@ -33,10 +33,20 @@ func (n *Node) tend() {
 				n.tendPeer(p, now)
 			}
 			tended = forgetPings(tended, peers)
+			n.sweepSessions(now)
 			if now.Sub(lastBeat) >= beatEvery && anyLegacy(peers) {
 				n.heartbeat()
 				lastBeat = now
 			}
+		}
+	}
+}
+
+// sweepSessions ends those of no more use.
+func (n *Node) sweepSessions(now time.Time) {
+	for _, s := range n.sessions.list() {
+		if s.sweep(now) {
+			n.dropSession(s, CodeGone, true)
 		}
 	}
 }
@@ -49,6 +59,7 @@ func forgetPings(before, now []*Peer) []*Peer {
 	for _, p := range before {
 		if !slices.Contains(now, p) {
 			p.forgetPing()
+			p.node.shakes.forget(p, errGone)
 		}
 	}
 	return now

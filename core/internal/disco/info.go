@@ -3,6 +3,7 @@ package disco
 import (
 	"crypto/md5"
 	"encoding/hex"
+	"math/bits"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -16,7 +17,8 @@ const (
 	keyTCPPort  = "tcp_port"
 	keyVersion  = "version"
 	keyInstance = "instance_id"
-	keyNative   = "pl" // version of the native protocol; 0: none yet, but no 1.x node either
+	keyNative   = "pl" // versions of the native protocol, joined by commas
+	keyRealm    = "rt" // realm tag
 	keyBeat     = "hb" // changes so that 1.x nodes do not forget us
 )
 
@@ -32,20 +34,64 @@ type Info struct {
 	ID      ID
 	TCPPort uint16
 	Version string
-	Legacy  bool // a 1.x node: JSON datagrams of at most 1200 bytes, and it forgets who does not change
+	Native  Versions
+	Realm   string // tag of its realm; "" is the open one
+	Legacy  bool   // a 1.x node: JSON datagrams of at most 1200 bytes, and it forgets who does not change
 }
 
 // TXT returns the strings that announce i; beat is the heartbeat's count.
 func (i Info) TXT(udpPort uint16, beat uint64) []string {
-	return []string{
+	txt := []string{
 		keyNode + "=" + i.Name,
 		keyPort + "=" + strconv.Itoa(int(udpPort)),
 		keyTCPPort + "=" + strconv.Itoa(int(i.TCPPort)),
 		keyVersion + "=" + i.Version,
 		keyInstance + "=" + i.ID.UUID(),
-		keyNative + "=0",
+		keyNative + "=" + i.Native.String(),
 		keyBeat + "=" + strconv.FormatUint(beat, 10),
 	}
+	if i.Realm != "" {
+		txt = append(txt, keyRealm+"="+i.Realm)
+	}
+	return txt
+}
+
+// Versions is a set of versions of the native protocol, 1 to 63.
+type Versions uint64
+
+// VersionsOf makes a set; what is out of range is left out.
+func VersionsOf(list ...uint8) (v Versions) {
+	for _, n := range list {
+		if n > 0 && n < 64 {
+			v |= 1 << n
+		}
+	}
+	return v
+}
+
+// Highest returns the highest version in both sets, 0 if there is none.
+func (v Versions) Highest(other Versions) uint8 {
+	return uint8(max(0, bits.Len64(uint64(v&other))-1))
+}
+
+// String returns the versions joined by commas, as TXT records have them.
+func (v Versions) String() string {
+	var out []string
+	for n := uint8(1); n < 64; n++ {
+		if v&VersionsOf(n) != 0 {
+			out = append(out, strconv.Itoa(int(n)))
+		}
+	}
+	return strings.Join(out, ",")
+}
+
+func parseVersions(text string) (v Versions) {
+	for part := range strings.SplitSeq(text, ",") {
+		if n, err := strconv.ParseUint(part, 10, 8); err == nil {
+			v |= VersionsOf(uint8(n))
+		}
+	}
+	return v
 }
 
 // infoOf reads a sighting. A record without a name stands for the instance, one
@@ -67,7 +113,9 @@ func infoOf(s Sighting) (Info, bool) {
 		case keyInstance:
 			info.ID, hasID = parseID(value), true
 		case keyNative:
-			info.Legacy = false
+			info.Legacy, info.Native = false, parseVersions(value)
+		case keyRealm:
+			info.Realm = value
 		}
 	}
 	if renamed(s.Instance, info.Name) {

@@ -57,6 +57,10 @@ type entry struct {
 // as many as it was made for. Methods return the changes they caused, in order.
 // It is safe for concurrent use.
 type Table struct {
+	// Admit, if not nil, says which sightings count; the others are as if they were
+	// not. It is set before the table is used.
+	Admit func(Info) bool
+
 	self ID
 	max  int
 
@@ -98,7 +102,7 @@ func (t *Table) Drain() (changed []Peer, gone []uint32) {
 // Found takes a sighting of backend.
 func (t *Table) Found(backend int, s Sighting) []Change {
 	info, ok := infoOf(s)
-	if !ok || info.ID == t.self {
+	if !ok || info.ID == t.self || t.Admit != nil && !t.Admit(info) {
 		return nil
 	}
 	t.mu.Lock()
@@ -185,6 +189,9 @@ func (t *Table) found(src Source, info Info, addrs []netip.AddrPort) []Change {
 func (t *Table) enter(e *entry, src Source, info Info, addrs []netip.AddrPort) []Change {
 	if e == nil {
 		e = t.insert(info)
+	}
+	if info.Native == 0 && e.Native != 0 { // nobody forgets how to: the record is cut, or forged
+		info.Native, info.Legacy = e.Native, false
 	}
 	e.Info = info
 	t.attach(e, src, addrs)
@@ -400,6 +407,59 @@ func (t *Table) Heard(key uint32, addr netip.AddrPort) []Change {
 		return nil
 	}
 	return []Change{{Kind: Moved, Peer: e.Peer, Old: old}}
+}
+
+// Proved takes what a peer said of itself over an authenticated session: who it is,
+// and that it can be reached at addr, which becomes the address in use.
+func (t *Table) Proved(key uint32, info Info, addr netip.AddrPort) []Change {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	e := t.entries[key]
+	if e == nil {
+		return nil
+	}
+	t.touched[key] = true
+	if !e.Found && t.find(info, nil) == nil { // the application gave a name and an address, no more
+		e.ID, e.TCPPort, e.Version = info.ID, info.TCPPort, info.Version
+	}
+	e.Native, e.Legacy = info.Native, false
+	old := e.Peer
+	if !slices.Contains(e.Addrs, addr) {
+		e.Addrs = append([]netip.AddrPort{addr}, e.Addrs...)
+	}
+	e.Addr = addr
+	switch {
+	case !e.Up:
+		e.Up = true
+		return []Change{{Kind: Up, Peer: e.Peer}}
+	case old.Addr != addr:
+		return []Change{{Kind: Moved, Peer: e.Peer, Old: old}}
+	default:
+		return nil
+	}
+}
+
+// Left takes a peer's own word that it goes.
+func (t *Table) Left(key uint32) []Change {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	e := t.entries[key]
+	if e == nil {
+		return nil
+	}
+	return t.down(e, Removed)
+}
+
+// ByID returns the peer of that ID.
+func (t *Table) ByID(id ID) (Peer, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, e := range t.entries {
+		if e.ID == id {
+			return e.Peer, true
+		}
+	}
+	return Peer{}, false
 }
 
 // Sources returns where the peer was seen.

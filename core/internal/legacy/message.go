@@ -18,6 +18,9 @@ type Message struct {
 	// echoed verbatim, whatever its type.
 	ID []byte
 
+	// Native says that the sender speaks the native protocol as well.
+	Native bool
+
 	// Src names the caller. HasSrc is false if it is missing or null. A value
 	// that is no string is given as str() would print it.
 	Src    string

@@ -28,7 +28,7 @@ func Parse(datagram []byte) (Message, error) {
 // fields are the raw values of the members of an object that mean something,
 // nil where missing.
 type fields struct {
-	typ, id, src, rpc, args, kwargs, result, err []byte
+	typ, id, src, rpc, args, kwargs, result, err, pl []byte
 }
 
 // read passes the object at b[i]. Of members with equal keys the last counts.
@@ -69,12 +69,14 @@ func (f *fields) set(key, value []byte) {
 		f.result = value
 	case "error":
 		f.err = value
+	case nativeKey:
+		f.pl = value
 	}
 }
 
 // message decides what the object is and reads it as that.
 func (f *fields) message() Message {
-	switch m := (Message{Kind: f.kind(), ID: f.id}); m.Kind {
+	switch m := (Message{Kind: f.kind(), ID: f.id, Native: f.pl != nil}); m.Kind {
 	case Request:
 		return f.request(m)
 	case Reply:

@@ -1,0 +1,266 @@
+package peerlink
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/peerlink/peerlink/core/internal/link"
+	"github.com/peerlink/peerlink/core/internal/wire"
+)
+
+const (
+	// watchEvery is how soon it shows that a handler blocks the reader.
+	watchEvery = time.Millisecond
+	// watchIdle is for how many turns without such handlers the watch goes on.
+	watchIdle = 50
+	// quickRuns is how often in a row a handler must have been quick before it is run
+	// by the reader itself.
+	quickRuns = 8
+	// quickTime is what quick means.
+	quickTime = 100 * time.Microsecond
+)
+
+// reader takes datagrams off the socket and runs quick handlers itself: to hand a
+// request to another goroutine takes longer than all the rest of a call. When a
+// handler turns out not to be quick, watch makes a new reader, and the old one ends
+// with its handler.
+type reader struct {
+	node *Node
+	buf  []byte
+	in   []link.Incoming
+	over []endedCall
+
+	inside atomic.Int64 // since when it is in a handler, ns since epoch; 0: it is not
+
+	mu     sync.Mutex
+	jobs   []job    // of the present datagram, to be run by the reader
+	corked *session // whose answers wait until all of them have run
+	ousted bool     // another reads now
+}
+
+// read takes datagrams off the socket until it is closed, or another reader has
+// taken over.
+func (r *reader) read() {
+	n := r.node
+	for !r.isOusted() {
+		k, src, err := n.conn.ReadFromUDPAddrPort(r.buf)
+		switch {
+		case err == nil:
+			n.receive(r, r.buf[:k], netip.AddrPortFrom(src.Addr().Unmap(), src.Port()))
+		case errors.Is(err, net.ErrClosed):
+			return
+		default: // an ICMP error of an earlier send, on systems that report it here
+			n.complain("socket", src, err)
+			if !n.pause(time.Millisecond) {
+				return
+			}
+		}
+	}
+}
+
+func (r *reader) isOusted() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.ousted
+}
+
+func (n *Node) newReader() *reader {
+	return &reader{node: n, buf: make([]byte, maxDatagram)}
+}
+
+// watch replaces the reader when a handler blocks it.
+func (n *Node) watch(r *reader) {
+	tick := time.NewTimer(0)
+	defer tick.Stop()
+	<-tick.C
+	for {
+		select {
+		case <-n.done:
+			return
+		case <-n.wakeWatch:
+		}
+		last, idle := int64(0), 0
+		for idle < watchIdle {
+			tick.Reset(watchEvery)
+			select {
+			case <-n.done:
+				return
+			case <-tick.C:
+			}
+			since := r.inside.Load()
+			switch {
+			case since == 0:
+				idle++
+			case since != last:
+				idle = 0
+			default: // the same handler for a whole turn
+				next := n.newReader()
+				n.spawn(next.read)
+				r.oust()
+				r, since = next, 0
+			}
+			last = since
+		}
+		n.watching.Store(false)
+		if r.inside.Load() != 0 { // just missed
+			n.wake()
+		}
+	}
+}
+
+// wake has watch look after the reader.
+func (n *Node) wake() {
+	if n.watching.Load() || n.watching.Swap(true) {
+		return
+	}
+	select {
+	case n.wakeWatch <- struct{}{}:
+	default:
+	}
+}
+
+// oust takes from a reader what it has not begun yet.
+func (r *reader) oust() {
+	r.mu.Lock()
+	r.ousted = true
+	jobs, corked := r.jobs, r.corked
+	r.jobs, r.corked = nil, nil
+	r.mu.Unlock()
+	for _, j := range jobs {
+		r.node.giveJob(j) // their payloads are in a buffer that nobody reads into any more
+	}
+	if corked != nil {
+		corked.uncork()
+	}
+}
+
+// serve runs what the peer calls in the present datagram, or hands it on.
+func (r *reader) serve(s *session, now time.Time, from netip.AddrPort) {
+	for i := range r.in {
+		switch in := &r.in[i]; in.Kind {
+		case link.Call:
+			r.request(s, now, in, from)
+		case link.Stale:
+			if !s.isServing(in.ID) {
+				s.fail(in.ID, CodeTimeout, &RemoteError{Type: "PeerLinkError", Message: "the call came too late"})
+			}
+		case link.TooLarge:
+			s.fail(in.ID, CodeTooLarge, &RemoteError{Type: "PeerLinkError",
+				Message: tooLarge("arguments", in.Total, r.node.limits.Message).Error()})
+		case link.Busy:
+			s.fail(in.ID, CodeOverloaded, &RemoteError{Type: overloaded, Message: r.node.name + " has no room for the arguments"})
+		}
+	}
+	r.mu.Lock()
+	if len(r.jobs) == 0 {
+		r.mu.Unlock()
+		s.uncork()
+		return
+	}
+	r.corked = s
+	r.mu.Unlock()
+	r.runJobs(now)
+}
+
+// request finds the handler of a call.
+func (r *reader) request(s *session, now time.Time, in *link.Incoming, from netip.AddrPort) {
+	n := r.node
+	h, ok := n.handlers.get(in.Name)
+	switch {
+	case !ok && string(in.Name) == pingFunc:
+		s.reply(in.ID, 0, JSON, pong(now))
+		return
+	case !ok:
+		s.fail(in.ID, CodeNoHandler, noFunction(string(in.Name)))
+		return
+	case !n.gate.Enter(s.gateKey()):
+		s.fail(in.ID, CodeOverloaded, &RemoteError{Type: overloaded, Message: n.name + " is busy with other calls, or closing"})
+		return
+	}
+	req := n.nativeRequest(s, h, now, in, from)
+	s.begin(req, now)
+	switch {
+	case h.async != nil:
+		n.callAsync(h, req)
+	case h.quick.isQuick() && !in.Owned:
+		r.jobs = append(r.jobs, job{h, req}) // nobody else looks at jobs before corked is set
+	default:
+		req.own()
+		n.giveJob(job{h, req})
+	}
+}
+
+// runJobs runs the calls of a datagram one after the other, unless ousted.
+func (r *reader) runJobs(now time.Time) {
+	n := r.node
+	for {
+		r.mu.Lock()
+		if len(r.jobs) == 0 {
+			s := r.corked
+			r.corked = nil
+			r.mu.Unlock()
+			if s != nil {
+				s.uncork()
+			}
+			return
+		}
+		j := r.jobs[0]
+		r.jobs = append(r.jobs[:0], r.jobs[1:]...)
+		r.mu.Unlock()
+		r.inside.Store(int64(now.Sub(epoch)) | 1)
+		n.wake()
+		n.run(j)
+		r.inside.Store(0)
+		end := time.Now()
+		j.h.quick.ran(end.Sub(now))
+		now = end
+	}
+}
+
+// pace is how quick a handler has been.
+type pace struct{ runs atomic.Int32 }
+
+func (p *pace) isQuick() bool { return p.runs.Load() >= quickRuns }
+
+// ran notes a run. One that was slow counts against many that were not.
+func (p *pace) ran(took time.Duration) {
+	switch runs := p.runs.Load(); {
+	case took >= quickTime:
+		p.runs.Store(-4 * quickRuns)
+	case runs < quickRuns:
+		p.runs.Store(runs + 1)
+	}
+}
+
+// receive takes one datagram; b is only valid during the call.
+func (n *Node) receive(r *reader, b []byte, src netip.AddrPort) {
+	if !wire.IsNative(b) {
+		n.receiveJSON(b, src)
+		return
+	}
+	now := time.Now()
+	if err := n.receiveNative(r, now, b, src); err != nil {
+		n.complain("bad datagram", src, err)
+	}
+}
+
+var errNoSession = errors.New("packet of no session")
+
+func (n *Node) receiveNative(r *reader, now time.Time, b []byte, src netip.AddrPort) error {
+	if wire.PacketType(b[0]) != wire.PacketData {
+		return n.shakes.receive(now, b, src)
+	}
+	h, err := wire.ParseHeader(b)
+	if err != nil {
+		return err
+	}
+	s := n.sessions.get(h.Session)
+	if s == nil {
+		return errNoSession
+	}
+	return s.receive(r, now, b, h, src)
+}

@@ -1,0 +1,181 @@
+package peerlink
+
+import (
+	"fmt"
+	"maps"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/peerlink/peerlink/core/internal/disco"
+)
+
+// sessions are those of a node, by the number that packets to it bear. It is read for
+// every packet and changed seldom, so it is copied for each change.
+type sessions struct {
+	mu  sync.Mutex
+	all atomic.Pointer[map[uint32]*session]
+}
+
+func (t *sessions) get(number uint32) *session {
+	if all := t.all.Load(); all != nil {
+		return (*all)[number]
+	}
+	return nil
+}
+
+func (t *sessions) list() map[uint32]*session {
+	if all := t.all.Load(); all != nil {
+		return *all
+	}
+	return nil
+}
+
+// add enters s; false if there are max already.
+func (t *sessions) add(s *session, max int) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	all := maps.Clone(t.list())
+	if len(all) >= max {
+		return false
+	}
+	if all == nil {
+		all = make(map[uint32]*session)
+	}
+	all[s.number] = s
+	t.all.Store(&all)
+	return true
+}
+
+func (t *sessions) remove(s *session) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	all := maps.Clone(t.list())
+	delete(all, s.number)
+	t.all.Store(&all)
+}
+
+// spareSessions are for nodes that are no known peers, and for handshakes that cross.
+const spareSessions = 64
+
+// enterSession makes a new session usable.
+func (n *Node) enterSession(s *session) error {
+	if !n.sessions.add(s, n.limits.Peers+spareSessions) {
+		n.dropOldest()
+		if !n.sessions.add(s, n.limits.Peers+spareSessions) {
+			return fmt.Errorf("%d sessions are open already", n.limits.Peers+spareSessions)
+		}
+	}
+	if n.ctx.Err() != nil {
+		n.dropSession(s, CodeClosed, true)
+		return ErrClosed
+	}
+	if s.peer.Load() == nil {
+		if state, ok := n.peers.table.ByID(disco.ID(s.about.ID)); ok {
+			s.peer.Store(n.peers.get(state.Key))
+		}
+	}
+	if p := s.peer.Load(); p != nil {
+		p.adopt(s)
+	}
+	return nil
+}
+
+// dropOldest makes room by ending the session that was silent for longest.
+func (n *Node) dropOldest() {
+	var oldest *session
+	var heard time.Time
+	for _, s := range n.sessions.list() {
+		s.mu.Lock()
+		at := s.link.Heard()
+		s.mu.Unlock()
+		if oldest == nil || at.Before(heard) {
+			oldest, heard = s, at
+		}
+	}
+	if oldest != nil {
+		n.dropSession(oldest, CodeGone, true)
+	}
+}
+
+// dropSession ends a session and forgets it.
+func (n *Node) dropSession(s *session, code Code, tell bool) {
+	n.sessions.remove(s)
+	s.end(code, tell)
+	if p := s.peer.Load(); p != nil {
+		p.session.CompareAndSwap(s, nil)
+	}
+}
+
+// adopt makes s the session of p, unless p has one that both ends prefer: of two
+// handshakes that cross, that of the smaller ID.
+func (p *Peer) adopt(s *session) {
+	for {
+		old := p.session.Load()
+		switch {
+		case old == s:
+			return
+		case old != nil && old.about.ID != s.about.ID:
+			// The node was restarted: nothing that waits for the old one will come.
+			if p.session.CompareAndSwap(old, s) {
+				p.node.dropSession(old, CodeGone, false)
+				return
+			}
+		case old != nil && time.Since(old.since) < time.Second && old.preferred() && !s.preferred():
+			return
+		default:
+			if p.session.CompareAndSwap(old, s) {
+				return
+			}
+		}
+	}
+}
+
+// preferred tells which of two handshakes that crossed both ends keep.
+func (s *session) preferred() bool {
+	return s.initiator == lessID(s.node.id, ID(s.about.ID))
+}
+
+func lessID(a, b ID) bool { return string(a[:]) < string(b[:]) }
+
+// sessionProved takes to the table what the peer said of itself.
+func (n *Node) sessionProved(s *session, p *Peer) {
+	p.proven.Store(s)
+	info := disco.Info{
+		Name: s.about.Name, ID: disco.ID(s.about.ID), TCPPort: s.about.TCPPort, Version: s.about.Software,
+		Native: disco.VersionsOf(s.about.Versions...), Realm: n.realmTag(),
+	}
+	addr := s.address()
+	n.peers.update(func() []disco.Change { return n.peers.table.Proved(p.key, info, addr) })
+}
+
+// sessionClosed follows a peer that ended the session, and itself as well if it left.
+func (n *Node) sessionClosed(s *session, left bool) {
+	n.dropSession(s, CodeGone, false)
+	if p := s.peer.Load(); p != nil && left && ID(s.about.ID) == p.ID() {
+		n.peers.update(func() []disco.Change { return n.peers.table.Left(p.key) })
+	}
+}
+
+// silence after which a peer that has missed several probes may have been restarted.
+const reshakeAfter = 300 * time.Millisecond
+
+// sessionSilent looks for a peer that misses probes: elsewhere, and anew.
+func (n *Node) sessionSilent(s *session, now time.Time) {
+	p := s.peer.Load()
+	if p == nil {
+		return
+	}
+	addrs := p.state.Load().Addrs
+	s.mu.Lock()
+	silent := now.Sub(s.link.Heard())
+	if len(addrs) > 1 || len(addrs) == 1 && addrs[0] != s.link.Addr() {
+		s.link.Probe(now, addrs)
+		s.flush(now)
+	}
+	s.mu.Unlock()
+	if silent > reshakeAfter && p.session.Load() == s {
+		n.suspect(p)
+		n.shakes.again(p, now)
+	}
+}
