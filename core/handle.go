@@ -39,6 +39,7 @@ type RawHandler func(ctx context.Context, req Payload) (Payload, error)
 
 // handler is one of the two.
 type handler struct {
+	name   string
 	raw    RawHandler
 	async  func(*Request)
 	copies bool // raw keeps nothing of its Payload: it decodes it
@@ -95,6 +96,7 @@ func (n *Node) handle(name string, h *handler) error {
 	if name == "" || (h.raw == nil && h.async == nil) {
 		return &Error{Code: CodeInvalid, Op: "handle " + name, Err: fmt.Errorf("a name and a function are needed")}
 	}
+	h.name = name
 	n.handlers.set(name, h)
 	return nil
 }

@@ -67,6 +67,8 @@ type Node struct {
 	gate      *limit.Gate[gateKey]
 	watching  atomic.Bool // watch is awake
 	wakeWatch chan struct{}
+	leader    *reader      // of whoever leads
+	waiting   atomic.Int64 // calls of native peers that wait for their answers
 	badInput  limit.Line
 	beat      atomic.Uint64
 
@@ -138,6 +140,8 @@ func newNode(cfg Config) (*Node, error) {
 		compat:    cfg.Compat == CompatOn,
 		wakeWatch: make(chan struct{}, 1),
 	}
+	n.leader = n.newReader()
+	n.leader.leads = true
 	table := disco.NewTable(disco.ID(n.id), cfg.Limits.Peers)
 	table.Admit = n.admits
 	n.peers = newPeerSet(n, table)

@@ -4,11 +4,13 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/peerlink/peerlink/core/internal/link"
+	"github.com/peerlink/peerlink/core/internal/netio"
 	"github.com/peerlink/peerlink/core/internal/wire"
 )
 
@@ -29,32 +31,34 @@ const (
 // handler turns out not to be quick, watch makes a new reader, and the old one ends
 // with its handler.
 type reader struct {
-	node *Node
-	buf  []byte
-	in   []link.Incoming
-	over []endedCall
+	node  *Node
+	in    []link.Incoming
+	over  []endedCall
+	leads bool // for a thread that waits for something: handlers are left to others
 
 	inside atomic.Int64 // since when it is in a handler, ns since epoch; 0: it is not
 
-	mu     sync.Mutex
-	jobs   []job    // of the present datagram, to be run by the reader
-	corked *session // whose answers wait until all of them have run
-	ousted bool     // another reads now
+	mu        sync.Mutex
+	batch     *netio.Batch // what was read and not looked at
+	inherited *netio.Batch // what the reader before left of its own, to be taken first
+	jobs      []job        // of the present datagram, to be run by the reader
+	corked    *session     // whose answers wait for those to what else was read with it
+	since     time.Time    // when the first was corked
+	ousted    bool         // another reads now, and has batch
 }
 
 // read takes datagrams off the socket until it is closed, or another reader has
 // taken over.
 func (r *reader) read() {
 	n := r.node
-	for !r.isOusted() {
-		k, src, err := n.conn.ReadFromUDPAddrPort(r.buf)
+	for r.work() {
+		err := netio.ReadBatch(n.conn, r.batch)
 		switch {
 		case err == nil:
-			n.receive(r, r.buf[:k], netip.AddrPortFrom(src.Addr().Unmap(), src.Port()))
 		case errors.Is(err, net.ErrClosed):
 			return
 		default: // an ICMP error of an earlier send, on systems that report it here
-			n.complain("socket", src, err)
+			n.complain("socket", netip.AddrPort{}, err)
 			if !n.pause(time.Millisecond) {
 				return
 			}
@@ -62,15 +66,40 @@ func (r *reader) read() {
 	}
 }
 
-func (r *reader) isOusted() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.ousted
+// work takes the datagrams of the batch; false if the reader was ousted meanwhile.
+func (r *reader) work() bool {
+	for {
+		now := time.Now()
+		r.mu.Lock()
+		if r.ousted {
+			r.mu.Unlock()
+			return false
+		}
+		b, src, ok := r.next()
+		long := r.corked != nil && now.Sub(r.since) > longCork
+		r.mu.Unlock()
+		if !ok || long {
+			r.drop()
+		}
+		if !ok {
+			return true
+		}
+		r.node.receive(r, now, b, src)
+	}
 }
 
-func (n *Node) newReader() *reader {
-	return &reader{node: n, buf: make([]byte, maxDatagram)}
+// next returns the next datagram. mu is held.
+func (r *reader) next() ([]byte, netip.AddrPort, bool) {
+	if r.inherited != nil {
+		if b, src, ok := r.inherited.Next(); ok {
+			return b, src, true
+		}
+		r.inherited = nil
+	}
+	return r.batch.Next()
 }
+
+func (n *Node) newReader() *reader { return &reader{node: n, batch: new(netio.Batch)} }
 
 // watch replaces the reader when a handler blocks it.
 func (n *Node) watch(r *reader) {
@@ -98,10 +127,8 @@ func (n *Node) watch(r *reader) {
 			case since != last:
 				idle = 0
 			default: // the same handler for a whole turn
-				next := n.newReader()
-				n.spawn(next.read)
-				r.oust()
-				r, since = next, 0
+				r, since = r.oust(), 0
+				n.spawn(r.read)
 			}
 			last = since
 		}
@@ -123,19 +150,20 @@ func (n *Node) wake() {
 	}
 }
 
-// oust takes from a reader what it has not begun yet.
-func (r *reader) oust() {
+// oust takes from a reader what it has not begun yet, and returns the next one.
+func (r *reader) oust() *reader {
+	next := r.node.newReader()
 	r.mu.Lock()
 	r.ousted = true
+	next.inherited = r.batch
 	jobs, corked := r.jobs, r.corked
 	r.jobs, r.corked = nil, nil
 	r.mu.Unlock()
 	for _, j := range jobs {
-		r.node.giveJob(j) // their payloads are in a buffer that nobody reads into any more
+		r.node.giveJob(j) // their payloads are in a batch that nobody reads into any more
 	}
-	if corked != nil {
-		corked.uncork()
-	}
+	corked.uncork()
+	return next
 }
 
 // serve runs what the peer calls in the present datagram, or hands it on.
@@ -155,15 +183,32 @@ func (r *reader) serve(s *session, now time.Time, from netip.AddrPort) {
 			s.fail(in.ID, CodeOverloaded, &RemoteError{Type: overloaded, Message: r.node.name + " has no room for the arguments"})
 		}
 	}
-	r.mu.Lock()
-	if len(r.jobs) == 0 {
-		r.mu.Unlock()
-		s.uncork()
-		return
-	}
-	r.corked = s
-	r.mu.Unlock()
 	r.runJobs(now)
+}
+
+// longCork is how long an answer waits for others, which were read with it.
+const longCork = 50 * time.Microsecond
+
+// hold makes the answers of s wait for each other, and returns whose do so no more. The
+// lock of s is held.
+func (r *reader) hold(s *session, now time.Time) (before *session) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.corked == s {
+		return nil
+	}
+	before, r.corked, r.since = r.corked, s, now
+	s.corked++
+	return before
+}
+
+// drop lets the answers go that were held.
+func (r *reader) drop() {
+	r.mu.Lock()
+	s := r.corked
+	r.corked = nil
+	r.mu.Unlock()
+	s.uncork()
 }
 
 // request finds the handler of a call.
@@ -186,8 +231,10 @@ func (r *reader) request(s *session, now time.Time, in *link.Incoming, from neti
 	switch {
 	case h.async != nil:
 		n.callAsync(h, req)
-	case h.quick.isQuick() && !in.Owned:
-		r.jobs = append(r.jobs, job{h, req}) // nobody else looks at jobs before corked is set
+	case h.quick.isQuick() && !in.Owned && !r.leads:
+		r.mu.Lock()
+		r.jobs = append(r.jobs, job{h, req})
+		r.mu.Unlock()
 	default:
 		req.own()
 		n.giveJob(job{h, req})
@@ -200,12 +247,7 @@ func (r *reader) runJobs(now time.Time) {
 	for {
 		r.mu.Lock()
 		if len(r.jobs) == 0 {
-			s := r.corked
-			r.corked = nil
 			r.mu.Unlock()
-			if s != nil {
-				s.uncork()
-			}
 			return
 		}
 		j := r.jobs[0]
@@ -237,12 +279,11 @@ func (p *pace) ran(took time.Duration) {
 }
 
 // receive takes one datagram; b is only valid during the call.
-func (n *Node) receive(r *reader, b []byte, src netip.AddrPort) {
+func (n *Node) receive(r *reader, now time.Time, b []byte, src netip.AddrPort) {
 	if !wire.IsNative(b) {
-		n.receiveJSON(b, src)
+		n.receiveJSON(now, b, src)
 		return
 	}
-	now := time.Now()
 	if err := n.receiveNative(r, now, b, src); err != nil {
 		n.complain("bad datagram", src, err)
 	}
@@ -263,4 +304,27 @@ func (n *Node) receiveNative(r *reader, now time.Time, b []byte, src netip.AddrP
 		return errNoSession
 	}
 	return s.receive(r, now, b, h, src)
+}
+
+// Lead lets the calling thread read the node's socket itself until done reports true,
+// or until has come. That is of use if nothing else is waited for: to wake a thread for what another one has read takes longer than
+// the rest of a call. It returns at once if the node was not started with Config.Leads,
+// or another thread leads already; so look at done afterwards. The bindings use it, with
+// StartCall, whose end comes on this thread then.
+func (n *Node) Lead(until time.Time, done func() bool) {
+	conn, ok := n.conn.(netio.LeadConn)
+	if !ok || done() || n.waiting.Load() > 1 || !conn.Lead() { // one reader serves many better
+		return
+	}
+	defer func() { conn.Unlead(n.waiting.Load() > 0) }()
+	r := n.leader
+	for !done() && time.Now().Before(until) {
+		switch err := conn.LeadRead(r.batch); {
+		case err == nil:
+			r.work()
+		case errors.Is(err, os.ErrDeadlineExceeded):
+		default:
+			return
+		}
+	}
 }

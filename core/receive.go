@@ -39,7 +39,7 @@ func (n *Node) pause(d time.Duration) bool {
 }
 
 // receiveJSON takes one datagram of the 1.x dialect; b is only valid during the call.
-func (n *Node) receiveJSON(b []byte, src netip.AddrPort) {
+func (n *Node) receiveJSON(now time.Time, b []byte, src netip.AddrPort) {
 	if !n.compat {
 		n.complain("bad datagram", src, errNotCompat)
 		return
@@ -49,7 +49,6 @@ func (n *Node) receiveJSON(b []byte, src netip.AddrPort) {
 		n.complain("bad datagram", src, err)
 		return
 	}
-	now := time.Now()
 	p := n.peers.at(src)
 	if p != nil && p.dialect.Load() == dialectNative {
 		p = nil // anybody can forge this: it is no sign of life

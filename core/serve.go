@@ -103,6 +103,8 @@ func (r *Request) answerNative(result Payload, err error) {
 		s.reply(r.call, 0, result.Codec, result.Bytes)
 	case isOurs && e.Code == CodeClosed:
 		s.fail(r.call, CodeGone, asRemote(err))
+	case asRemote(err).Type == overloaded: // as the dialect of 1.x has it
+		s.fail(r.call, CodeOverloaded, asRemote(err))
 	default:
 		s.fail(r.call, CodeRemote, asRemote(err))
 	}
@@ -112,7 +114,7 @@ func (r *Request) answerNative(result Payload, err error) {
 func (n *Node) nativeRequest(s *session, h *handler, now time.Time, in *link.Incoming, from netip.AddrPort) *Request {
 	p := s.peer.Load()
 	r := &Request{
-		Func:    string(in.Name),
+		Func:    h.name,
 		Payload: Payload{Codec: Codec(in.Codec), Bytes: in.Data},
 		Caller: Caller{Name: s.about.Name, Named: true, Addr: from, Peer: p,
 			Authenticated: !n.realm.Open(), Fingerprint: s.key},

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"math"
 	"net/netip"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/peerlink/peerlink/core/internal/link"
+	"github.com/peerlink/peerlink/core/internal/netio"
 	"github.com/peerlink/peerlink/core/internal/seal"
 	"github.com/peerlink/peerlink/core/internal/wire"
 )
@@ -19,8 +21,8 @@ const (
 	maxCalls = 1 << 16
 	// idleSession is how long a session is kept that nobody uses.
 	idleSession = 5 * time.Minute
-	// spareSession is how long one is kept beside the one in use, for what is still
-	// under way on it.
+	// spareSession is for how long one beside the one in use must be silent: the peer
+	// may prefer it.
 	spareSession = 10 * time.Second
 )
 
@@ -38,6 +40,7 @@ type session struct {
 	key       Fingerprint
 	since     time.Time
 	peer      atomic.Pointer[Peer] // nil until discovery or the application names one
+	unproved  atomic.Bool          // it was resumed by what may be a replay: nothing counts before its first packet
 
 	mu      sync.Mutex
 	link    *link.Session
@@ -47,6 +50,7 @@ type session struct {
 	serving map[uint64]*Request
 	sending bool // somebody sends, with mu released
 	corked  int  // answers wait for each other
+	soon    int  // so many callers were just answered, and may call again at once
 	buf     []byte
 	timer   *time.Timer
 	armed   time.Time // when timer fires; zero: it does not
@@ -79,7 +83,8 @@ type outCall struct {
 	wait    chan reply  // capacity 1
 	done    func(reply) // instead of wait, if not nil
 	working bool        // the peer has begun it
-	result  []byte      // what the answer brought, reused
+	name    []byte
+	result  []byte // what the answer brought
 	holders atomic.Int32
 }
 
@@ -160,15 +165,18 @@ func (s *session) start(c *outCall, fn string, req Payload, deadline time.Time) 
 	s.lastID++
 	c.id = s.lastID
 	m := &c.msg
-	m.ID, m.Name, m.Deadline = c.id, append(m.Name[:0], fn...), deadline
+	c.name = append(c.name[:0], fn...)
+	m.ID, m.Name, m.Deadline = c.id, c.name, deadline
 	if len(req.Bytes) > 0 {
 		m.Codec, m.Data = uint8(req.Codec), req.Bytes
 	}
 	s.calls[c.id] = c
+	s.node.waiting.Add(1)
 	if !deadline.IsZero() && (s.expiry.IsZero() || deadline.Before(s.expiry)) {
 		s.expiry = deadline
 	}
 	s.link.Send(m, now)
+	s.soon = max(0, s.soon-1)
 	s.flush(now)
 	return nil
 }
@@ -190,12 +198,13 @@ func (s *session) abandon(c *outCall) bool {
 // forget takes a call out.
 func (s *session) forget(c *outCall) {
 	delete(s.calls, c.id)
+	s.node.waiting.Add(-1)
 	s.link.Drop(&c.msg)
 }
 
 // flush sends what is due. mu is held, and released while the socket is busy.
 func (s *session) flush(now time.Time) {
-	if s.sending || s.corked > 0 && !s.ended {
+	if s.sending || (s.corked > 0 || s.soon > 0) && !s.ended {
 		return
 	}
 	s.sending = true
@@ -204,16 +213,54 @@ func (s *session) flush(now time.Time) {
 		if !ok {
 			break
 		}
-		s.mu.Unlock()
-		err := s.node.send(packet, to)
-		s.mu.Lock()
-		if err != nil {
-			s.sendErr = err
+		if len(packet) == s.link.Datagram() {
+			s.train(now, packet, to)
+		} else {
+			s.transmit(packet, len(packet), to)
 		}
 	}
 	s.sending = false
 	s.arm(now)
 }
+
+// transmit sends b, in datagrams of size bytes.
+func (s *session) transmit(b []byte, size int, to netip.AddrPort) {
+	s.mu.Unlock()
+	err := netio.WriteSegments(s.node.conn, b, size, to)
+	s.mu.Lock()
+	if err != nil {
+		s.sendErr = err
+	}
+}
+
+// train sends a full packet together with those of the same size that follow.
+func (s *session) train(now time.Time, first []byte, to netip.AddrPort) {
+	buf := trains.Get().(*[]byte)
+	defer trains.Put(buf)
+	size := len(first)
+	b := append((*buf)[:0], first...)
+	for len(b) < netio.MaxSegments*size {
+		packet, also, ok := s.link.Next(now, s.buf)
+		if !ok {
+			break
+		}
+		if also != to || len(packet) > size {
+			s.transmit(b, size, to)
+			s.transmit(packet, len(packet), also)
+			return
+		}
+		if b = append(b, packet...); len(packet) < size { // the last may be shorter
+			break
+		}
+	}
+	s.transmit(b, size, to)
+}
+
+// trains are buffers for several packets.
+var trains = sync.Pool{New: func() any {
+	b := make([]byte, 0, netio.MaxSegments*wire.MaxDatagram)
+	return &b
+}}
 
 // arm sets the timer, if it would fire too late. One that fires too early costs
 // less than setting it for each packet.
@@ -305,6 +352,12 @@ func (s *session) receive(r *reader, now time.Time, b []byte, h wire.Header, fro
 		s.mu.Unlock()
 		return err
 	}
+	if s.unproved.Load() && s.unproved.Swap(false) {
+		s.mu.Unlock()
+		s.node.assign(s)
+		s.mu.Lock()
+	}
+	reached := s.reached(now)
 	r.over = r.over[:0]
 	calls, moved, gone, left := false, false, err != nil, false
 	for i := range in {
@@ -327,15 +380,25 @@ func (s *session) receive(r *reader, now time.Time, b []byte, h wire.Header, fro
 		s.link.Close(uint64(CodeInvalid), "protocol violation")
 		s.flush(now)
 	}
+	var before *session
 	if calls {
-		s.corked++ // the answers, and the acknowledgement with them
-	} else {
+		before = r.hold(s, now) // the answers, and the acknowledgement with them
+	} else if s.soon = len(r.over); s.soon < manyAnswers {
+		s.soon = 0
 		s.flush(now)
 	}
+	crowd := s.soon > 0
 	s.mu.Unlock()
-	s.heard(now, moved)
+	before.uncork()
+	if reached || moved {
+		s.heard(now, moved)
+	}
 	for _, e := range r.over {
 		e.call.deliver(e.reply)
+	}
+	if crowd {
+		runtime.Gosched() // lets them call again, all in one packet
+		s.disperse()
 	}
 	if calls {
 		r.serve(s, now, from)
@@ -344,6 +407,22 @@ func (s *session) receive(r *reader, now time.Time, b []byte, h wire.Header, fro
 		s.node.sessionClosed(s, left)
 	}
 	return err
+}
+
+// proofLife is for how long an acknowledgement proves that we reach the peer: less
+// than the silence after which we ask.
+const proofLife = link.IdleNative * 3 / 4
+
+// reached reports whether the peer hears us as well, and asks if that has not shown of
+// late. mu is held.
+func (s *session) reached(now time.Time) bool {
+	if now.Sub(s.link.Reached()) < proofLife {
+		return true
+	}
+	if s.link.Idle() {
+		s.link.SendPing()
+	}
+	return false
 }
 
 // heard tells the peer's entry that it is there.
@@ -399,8 +478,23 @@ func failureOf(in *link.Incoming) (Code, *RemoteError) {
 	return code, &RemoteError{Type: f.Type, Message: f.Message}
 }
 
-// uncork lets the answers go.
+// manyAnswers in one packet are a sign of many callers.
+const manyAnswers = 3
+
+// disperse waits for callers no longer.
+func (s *session) disperse() {
+	now := time.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.soon = 0
+	s.flush(now)
+}
+
+// uncork lets the answers go. s may be nil.
 func (s *session) uncork() {
+	if s == nil {
+		return
+	}
 	now := time.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -413,6 +507,9 @@ func (s *session) begin(req *Request, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.serving[req.call] = req
+	if s.ended {
+		req.ctx.cancel()
+	}
 	s.link.Begin(now, req.call)
 }
 
@@ -466,6 +563,7 @@ func (s *session) end(code Code, tell bool) {
 	s.timer.Stop()
 	calls := s.calls
 	s.calls = make(map[uint64]*outCall)
+	s.node.waiting.Add(-int64(len(calls)))
 	for _, c := range calls {
 		s.link.Drop(&c.msg)
 	}
@@ -499,7 +597,8 @@ func (s *session) sweep(now time.Time) (useless bool) {
 	idle := now.Sub(s.link.Heard())
 	p := s.peer.Load()
 	spare := p != nil && p.session.Load() != s && len(s.calls) == 0 && len(s.serving) == 0
-	if s.ended || idle > idleSession || spare && now.Sub(s.since) > spareSession && s.link.Stats().Unacknowledged == 0 {
+	if s.ended || idle > idleSession || s.unproved.Load() && idle > halfOpenLife ||
+		spare && idle > spareSession && s.link.Stats().Unacknowledged == 0 {
 		return true
 	}
 	if now.Sub(s.swept) < time.Second {
@@ -526,6 +625,13 @@ func (s *session) stats() link.Stats {
 type resumption struct {
 	secret *seal.Resumption
 	until  time.Time
+}
+
+// answers reports whether the peer seems to be there: it does not miss probes.
+func (s *session) answers(now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.link.Stats().ProbesUnanswered < 2 || now.Sub(s.link.Heard()) < reshakeAfter
 }
 
 // proved reports whether the peer has shown that it has the keys.

@@ -105,6 +105,8 @@ type Session struct {
 	addr      netip.AddrPort
 	confirmed bool // the peer has sent something that verified
 	heard     time.Time
+	reached   time.Time
+	probes    int    // to be sent although too many packets are under way
 	highest   uint64 // number of a packet of the peer
 	closing   []byte // CLOSE, to be sent once
 	closed    bool
@@ -137,7 +139,7 @@ type served struct {
 
 // NewSession returns a session whose handshake is complete.
 func NewSession(cfg Config, now time.Time) *Session {
-	s := &Session{cfg: cfg, addr: cfg.Addr, heard: now, finish: cfg.Finish != nil, confirmed: cfg.Finish == nil}
+	s := &Session{cfg: cfg, addr: cfg.Addr, heard: now, reached: now, finish: cfg.Finish != nil, confirmed: cfg.Finish == nil}
 	s.parts.budget = cfg.Budget
 	s.paths.random = cfg.Random
 	if cfg.RTT > 0 {
@@ -156,8 +158,15 @@ func (s *Session) Confirmed() bool { return s.confirmed }
 // Heard returns when something of the peer verified last.
 func (s *Session) Heard() time.Time { return s.heard }
 
+// Reached returns when something of ours was acknowledged last: who can only be heard
+// is as good as gone.
+func (s *Session) Reached() time.Time { return s.reached }
+
 // limit is how many bytes of frames a packet has room for.
 func (s *Session) limit() int { return sizes[s.size] - wire.HeaderSize - wire.TagSize }
+
+// Datagram returns the size of a full packet.
+func (s *Session) Datagram() int { return sizes[s.size] }
 
 // Stats returns the counters.
 func (s *Session) Stats() Stats {
@@ -205,6 +214,9 @@ func (s *Session) free(m *Message) {
 
 // SendCancel tells the peer that nobody waits for the answer to a call of ours.
 func (s *Session) SendCancel(id uint64) { s.again = append(s.again, piece{cancel: id}) }
+
+// Idle reports whether nothing of ours waits for an acknowledgement.
+func (s *Session) Idle() bool { return s.sent.Unacked() == 0 }
 
 // SendPing asks for a sign of life.
 func (s *Session) SendPing() { s.ping = true }

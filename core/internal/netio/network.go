@@ -1,6 +1,7 @@
 package netio
 
 import (
+	"errors"
 	"net"
 	"net/netip"
 )
@@ -44,17 +45,26 @@ type Conn interface {
 }
 
 // Host is the Network of this machine: the sockets of its operating system.
-type Host struct{}
+type Host struct {
+	Leads bool // UDP sockets are LeadConns, where the system has them
+}
 
 var _ Network = Host{}
 
 // ListenUDP is the function ListenUDP.
-func (Host) ListenUDP(port uint16, fixed bool) (Conn, error) {
+func (h Host) ListenUDP(port uint16, fixed bool) (Conn, error) {
+	if h.Leads {
+		return ListenLead(port, fixed)
+	}
 	conn, err := ListenUDP(port, fixed)
 	if err != nil {
 		return nil, err // not a Conn that holds a nil *net.UDPConn
 	}
-	return conn, nil
+	c, err := batched(conn)
+	if err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return c, nil
 }
 
 // ListenTCP is the function ListenTCP.
