@@ -1,8 +1,8 @@
-// Command peerlink looks around on the network, calls functions of nodes and
-// serves a few for demonstration.
+// Command peerlink looks around on the network, calls functions of nodes, serves
+// a few for demonstration, and makes secrets.
 //
-// Exit codes: 0 success, 1 the network or a peer said no, 2 the command line is
-// wrong.
+// Exit codes: 0 success, 1 the network or a peer said no, or a file is not as it
+// should be, 2 the command line is wrong.
 package main
 
 import (
@@ -54,6 +54,9 @@ type app struct {
 	out     output
 	name    string
 	logging bool
+	secret  secretSource
+	legacy  bool
+	allow   fingerprints
 }
 
 func (a *app) command() *cobra.Command {
@@ -68,13 +71,35 @@ func (a *app) command() *cobra.Command {
 			return cmd.Help()
 		},
 	}
-	flags := root.PersistentFlags()
-	flags.StringVar(&a.name, "name", "", "name of this node (default: that of the machine for serve, else a new one each time)")
-	flags.BoolVar(&a.out.json, "json", false, "print JSON")
-	flags.BoolVar(&a.logging, "log", false, "print what the node does to standard error")
-	root.AddCommand(a.discoverCommand(), a.pingCommand(), a.callCommand(), a.serveCommand())
+	root.PersistentFlags().BoolVar(&a.out.json, "json", false, "print JSON")
+	a.addNodeFlags(root)
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
+		if errors.Is(err, errSecretArgument) {
+			return errSecretArgument // alone: what is around it quotes the value
+		}
+		return err
+	})
+	root.AddCommand(a.discoverCommand(), a.pingCommand(), a.callCommand(), a.serveCommand(), a.secretCommand())
 	return root
 }
+
+// addNodeFlags adds what all commands with a node take. The flags may come before
+// the command.
+func (a *app) addNodeFlags(root *cobra.Command) {
+	flags := root.PersistentFlags()
+	flags.StringVar(&a.name, "name", "", "name of this node (default: that of the machine for serve, else a new one each time)")
+	flags.BoolVar(&a.logging, "log", false, "print what the node does to standard error")
+	flags.StringVar(&a.secret.file, "secret-file", "", "`FILE` whose first line is the secret; - is standard input (default: $"+secretEnv+", else the open realm)")
+	flags.BoolVar(&a.secret.prompt, "secret-prompt", false, "ask for the secret on the terminal")
+	flags.Var(secretArgument{}, "secret", "")
+	flags.BoolVar(&a.legacy, "allow-legacy", false, "with a secret, speak with 1.x nodes too, unencrypted; without one that is so anyway")
+	flags.Var(&a.allow, "allow", "talk only to the node with this `FINGERPRINT`, 64 hexadecimal digits; repeatable (default: all of the realm)")
+	_ = flags.MarkHidden("secret")
+	root.MarkFlagsMutuallyExclusive("secret-file", "secret-prompt")
+}
+
+// nodeFlags are those of addNodeFlags that others see.
+var nodeFlags = []string{"name", "log", "secret-file", "secret-prompt", "allow-legacy", "allow"}
 
 // work makes a cobra function of one whose errors are failures.
 func work(f func(ctx context.Context, args []string) error) func(*cobra.Command, []string) error {

@@ -3,24 +3,27 @@ package main
 import (
 	"context"
 	"crypto/rand"
-	"fmt"
 	"log/slog"
-	"os"
 	"strings"
 	"time"
 
 	peerlink "github.com/peerlink/peerlink/core"
 )
 
-// secretEnv will name the realm. Until then a set one is an error: to run open
-// when somebody wants to be private would betray them.
-const secretEnv = "PEERLINK_SECRET"
-
-// start starts a node. The nodes of commands that only ask are hidden, so that
-// they do not come and go in everybody's list.
+// start starts a node as the command line has it. The nodes of commands that only
+// ask are hidden, so that they do not come and go in everybody's list.
 func (a *app) start(ctx context.Context, cfg peerlink.Config) (*peerlink.Node, error) {
-	if os.Getenv(secretEnv) != "" {
-		return nil, fmt.Errorf("%s is set, but this version has no private realms yet; unset it to work in the open", secretEnv)
+	var err error
+	if cfg.Secret, err = a.secret.read(ctx, a.out.stderr); err != nil {
+		return nil, err
+	}
+	return peerlink.Start(ctx, a.configure(cfg))
+}
+
+func (a *app) configure(cfg peerlink.Config) peerlink.Config {
+	cfg.Allow = a.allow
+	if a.legacy {
+		cfg.Compat = peerlink.CompatOn
 	}
 	cfg.Name = a.name
 	if cfg.Name == "" {
@@ -31,7 +34,7 @@ func (a *app) start(ctx context.Context, cfg peerlink.Config) (*peerlink.Node, e
 		level = slog.LevelInfo
 	}
 	cfg.Logger = slog.New(slog.NewTextHandler(a.out.stderr, &slog.HandlerOptions{Level: level}))
-	return peerlink.Start(ctx, cfg)
+	return cfg
 }
 
 // waitFor returns the peer of a name as soon as it is found.
@@ -39,4 +42,18 @@ func waitFor(ctx context.Context, n *peerlink.Node, name string, timeout time.Du
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	return n.WaitPeer(ctx, name)
+}
+
+// fingerprints is a flag that may be given several times.
+type fingerprints []peerlink.Fingerprint
+
+func (f *fingerprints) String() string { return "" }
+func (f *fingerprints) Type() string   { return "fingerprint" }
+
+func (f *fingerprints) Set(text string) error {
+	key, err := peerlink.ParseFingerprint(text)
+	if err == nil {
+		*f = append(*f, key)
+	}
+	return err
 }

@@ -38,6 +38,8 @@ func (a *app) ping(ctx context.Context, name string, timeout time.Duration) erro
 	if err := p.Ping(ctx); err != nil {
 		return err
 	}
-	a.out.print(describe(p), "%s at %s answered in %.3f ms", printable(p.Name()), p.Addr(), milliseconds(p.RTT()))
+	d := describe(p)
+	a.out.print(d, "%s at %s answered in %s (security %s, fingerprint %s, loss %s)",
+		printable(d.Name), d.Address, d.roundTrip(), d.security(), d.fingerprint(), d.loss())
 	return nil
 }

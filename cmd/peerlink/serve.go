@@ -13,7 +13,8 @@ import (
 )
 
 func (a *app) serveCommand() *cobra.Command {
-	return &cobra.Command{
+	var state stateFlags
+	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Serve a few functions for demonstration, until interrupted",
 		Long: `Serve a few functions for demonstration, until interrupted:
@@ -21,23 +22,35 @@ func (a *app) serveCommand() *cobra.Command {
   add(a, b)     the sum of two numbers
   echo(value)   the value
   time()        the time of this machine, RFC 3339
-  whoami()      the name the caller gave itself, and its address`,
+  whoami()      the name the caller gave itself, and its address
+
+The key of the node, and so its fingerprint, is kept over restarts: under its
+name in the user's state directory.`,
 		Args: cobra.NoArgs,
-		RunE: work(func(ctx context.Context, _ []string) error { return a.serve(ctx) }),
+		RunE: work(func(ctx context.Context, _ []string) error { return a.serve(ctx, state) }),
 	}
+	cmd.Flags().StringVar(&state.dir, "state-dir", "", "keep the key in `DIR` (default: that of the name in ~/.local/state/peerlink, or where the system has such)")
+	cmd.Flags().BoolVar(&state.none, "no-state", false, "use a new key, and do not keep it")
+	cmd.MarkFlagsMutuallyExclusive("state-dir", "no-state")
+	return cmd
 }
 
-func (a *app) serve(ctx context.Context) error {
+func (a *app) serve(ctx context.Context, state stateFlags) error {
 	if a.name == "" {
 		a.name = hostLabel()
 	}
-	n, err := a.start(ctx, peerlink.Config{Handlers: demo()})
+	dir, err := state.of(a.name)
+	if err != nil {
+		return err
+	}
+	n, err := a.start(ctx, peerlink.Config{Handlers: demo(), StateDir: dir})
 	if err != nil {
 		return err
 	}
 	defer n.Close()
-	a.out.print(map[string]any{"event": "ready", "name": n.Name(), "udp_port": n.UDPPort(), "tcp_port": n.TCPPort()},
-		"%s is ready: add, echo, time, whoami (UDP port %d). Stop it with Ctrl-C.", n.Name(), n.UDPPort())
+	a.out.print(map[string]any{
+		"event": "ready", "name": n.Name(), "udp_port": n.UDPPort(), "tcp_port": n.TCPPort(), "fingerprint": n.Fingerprint(),
+	}, "%s is ready: add, echo, time, whoami (UDP port %d, fingerprint %s). Stop it with Ctrl-C.", n.Name(), n.UDPPort(), n.Fingerprint())
 	for e := range n.Events(ctx) {
 		if e.Kind == peerlink.Renamed {
 			a.out.print(map[string]any{"event": e.Kind.String(), "name": e.Name}, "The name is taken: others find this node as %s", printable(e.Name))
