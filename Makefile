@@ -83,6 +83,11 @@ examples: capi
 		$(CXX) -std=c++17 -I$(BUILD) -o $(BUILD)/examples/cpp/$$p examples/cpp/$$p.cpp $(EXAMPLE_LIBS) || exit 1; \
 	done
 
+## protocol-test: a decoder written from docs/PROTOCOL.md alone, against the golden vectors
+.PHONY: protocol-test
+protocol-test: $(VENV)/.tools
+	$(PY) -m pytest test/protocol
+
 ## interop-test: against the real PyPI peerlink 1.1.1, in network namespaces (root)
 .PHONY: interop-test
 interop-test: python-install bin/peerlink

@@ -26,13 +26,28 @@
 // Nodes find each other by multicast DNS (RFC 6762), on every usable interface and
 // over loopback. Where multicast is filtered, Node.AddPeer takes an address.
 //
-// # What is on the wire
+// # Privacy
 //
-// This version speaks the dialect of PyPI peerlink 1.x with everybody: JSON in UDP
-// datagrams of at most 1200 bytes. It is neither encrypted nor authenticated, and a
-// lost datagram is a call that times out: a 1.x node would run a repeated request
-// twice. A larger request is an error, CodeTooLarge. A larger result, or a function
-// that is not there, is a RemoteError: that dialect has no codes.
+// Nodes of this version speak an encrypted protocol with each other. Those that are
+// given the same Config.Secret form a realm: they authenticate each other, and nobody
+// else finds, calls or overhears them. Without one anybody on the network can take
+// part; Config.Allow and Peer.Fingerprint are for telling who is who.
+//
+// # Calls
+//
+// A call runs at most once, however many packets are lost, and survives losing a third
+// of them. Arguments and results may have up to Limits.Message bytes, 16 MiB if not
+// said otherwise. The deadline travels with the call, and ends the context of the
+// handler; so does giving up. A peer that leaves or is restarted ends what waits for it
+// with ErrGone.
+//
+// # Nodes of 1.x
+//
+// Nodes of PyPI peerlink 1.x are spoken to in their dialect: JSON in UDP datagrams of
+// at most 1200 bytes, neither encrypted nor authenticated. A lost datagram is a call
+// that times out: such a node would run a repeated request twice. A larger request is
+// an error, CodeTooLarge. A larger result, or a function that is not there, is a
+// RemoteError: that dialect has no codes. Config.Compat says whether to speak it.
 //
 // # Errors
 //

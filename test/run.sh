@@ -36,12 +36,16 @@ part_readme() {
 	need_go && need_cc && need_python && need_jdk && "$MAKE" --no-print-directory readme-test
 }
 
+part_protocol() {
+	need_go && need_python && "$MAKE" --no-print-directory protocol-test
+}
+
 part_interop() {
 	need_go && need_cc && need_python && need_netns && "$MAKE" --no-print-directory interop-test
 }
 
 parts=("$@")
-[ ${#parts[@]} -gt 0 ] || parts=(lint go capi python jvm readme interop)
+[ ${#parts[@]} -gt 0 ] || parts=(lint go protocol capi python jvm readme interop)
 
 passed=() failed=()
 for part in "${parts[@]}"; do

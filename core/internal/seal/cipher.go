@@ -2,7 +2,6 @@ package seal
 
 import (
 	"errors"
-	"math"
 	"time"
 )
 
@@ -13,6 +12,8 @@ const (
 	// it has to wait for an acknowledgement.
 	defaultMaxPackets = 1 << 31
 	hardMaxPackets    = 1 << 32
+
+	maxNumber = 1<<62 - 1 // that an ACK can name
 
 	defaultMaxAge = 15 * time.Minute
 	oldKeys       = 10 * time.Second // how long the phase before is accepted
@@ -76,12 +77,13 @@ func (c *Cipher) Phase() uint8 { return uint8(c.send.phase & 1) }
 
 // Seal encrypts packet, a header of 16 bytes and plaintext, in place and returns
 // it with the tag behind; it allocates if there is no capacity for that. Numbers
-// must rise. It returns nil, and has done nothing, for a number that does not, a
-// packet without a header, after Zero, and after 2^32 packets in one phase.
+// must rise, and be below 2^62. It returns nil, and has done nothing, for a number
+// that does not, a packet without a header, after Zero, and after 2^32 packets in
+// one phase.
 func (c *Cipher) Seal(packet []byte, number uint64) []byte {
 	k := c.send.now.get()
 	if len(packet) < headerLen || k == nil ||
-		number < c.next || number == math.MaxUint64 || c.sealed >= hardMaxPackets {
+		number < c.next || number > maxNumber || c.sealed >= hardMaxPackets {
 		return nil
 	}
 	c.next = number + 1

@@ -94,7 +94,7 @@ func TestTamperedPackets(t *testing.T) {
 func TestSealRefuses(t *testing.T) {
 	eachSuite(t, func(t *testing.T, a, b *Cipher) {
 		seal(t, a, 7)
-		for _, n := range []uint64{0, 6, 7, math.MaxUint64} {
+		for _, n := range []uint64{0, 6, 7, 1 << 62, math.MaxUint64} {
 			if a.Seal(header(0, n), n) != nil {
 				t.Errorf("number %d after 7", n)
 			}

@@ -5,7 +5,9 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"os"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/flynn/noise"
 )
@@ -21,8 +23,9 @@ type (
 		Name   string `json:"name"`
 		Secret string `json:"secret"`
 		Root   octets `json:"root,omitempty"`
-		PSK    octets `json:"psk"`
-		Tag    octets `json:"tag"`
+		PSK    octets `json:"psk,omitempty"`
+		Tag    octets `json:"tag,omitempty"`
+		Error  bool   `json:"error,omitempty"`
 	}
 	goldenParty struct {
 		StaticPrivate    octets `json:"static_private"`
@@ -108,12 +111,32 @@ func TestGoldenRealms(t *testing.T) {
 		{"one character", "x"},
 		{"passphrase", "correct horse battery staple"},
 		{"UTF-8", "Grüße, 世界"},
+		{"composed", "\u00fc"},
+		{"decomposed, which is another", "u\u0308"},
+		{"with spaces around, which count", " x "},
+		{"1024 bytes", strings.Repeat("s", maxSecret)},
+		{"prefix in upper case, so not made", "PLK1_" + goldenSecret[5:]},
 	} {
 		r, err := NewRealm(c[1])
 		check(t, err)
 		root, err := rootOf(c[1])
 		check(t, err)
-		all = append(all, goldenRealm{c[0], c[1], root, r.psk.get()[:], r.tag[:]})
+		all = append(all, goldenRealm{Name: c[0], Secret: c[1], Root: root, PSK: r.psk.get()[:], Tag: r.tag[:]})
+	}
+	for _, c := range [][2]string{
+		{"1025 bytes", strings.Repeat("s", maxSecret+1)},
+		{"made, but cut", goldenSecret[:47]},
+		{"made, but longer", goldenSecret + "A"},
+		{"made, but padded", goldenSecret + "="},
+		{"made, but with loose bits at the end", goldenSecret[:47] + "l"},
+		{"made, but in another alphabet", strings.ReplaceAll(goldenSecret, "-", "+")},
+		{"made, but with a line end", goldenSecret + "\n"},
+		{"prefix only", secretPrefix},
+	} {
+		if _, err := NewRealm(c[1]); err == nil {
+			t.Errorf("%s is a secret", c[0])
+		}
+		all = append(all, goldenRealm{Name: c[0], Secret: c[1], Error: true})
 	}
 	golden(t, "realms", all)
 }
@@ -323,6 +346,106 @@ func sealGolden(t *testing.T, k both, suite Suite, name string, from, to *Cipher
 	check(t, err)
 	same(t, "plaintext", got, g.Plaintext)
 	return g
+}
+
+// What a responder chooses of what was offered.
+func TestGoldenSuites(t *testing.T) {
+	type choice struct {
+		Offered Suite `json:"offered"`
+		Own     Suite `json:"own"`
+		Choice  Suite `json:"choice"`
+	}
+	var all []choice
+	for _, own := range []Suite{ChaCha, AESGCM | ChaCha} {
+		for _, offered := range []Suite{0, AESGCM, ChaCha, AESGCM | ChaCha, 0xfc, 0xfe, 0xff} {
+			all = append(all, choice{offered, own, choose(offered, own)})
+		}
+	}
+	golden(t, "suites", all)
+}
+
+// goldenArrival is a packet that comes to a receiver, and what becomes of it.
+type goldenArrival struct {
+	Name     string `json:"name"`
+	After    int    `json:"after_ms"`
+	Phase    uint64 `json:"phase"`
+	Number   string `json:"number"`
+	Packet   octets `json:"packet"`
+	Accepted bool   `json:"accepted"`
+	Sending  uint64 `json:"sending_phase"`
+}
+
+// The rules of §7 and §8 for phases of keys and for replays.
+func TestGoldenArrivals(t *testing.T) {
+	traffic := fixed(t, 71)
+	k := &Keys{send: keep(fixed(t, 72)), receive: keep(bytes.Clone(traffic))}
+	c, err := NewCipher(k, ChaCha, start0)
+	check(t, err)
+	all := arrivals()
+	var seen Window
+	for i := range all {
+		a := &all[i]
+		number := goldenNumber(t, a.Number)
+		a.Packet = sealAs(t, traffic, a.Phase, number)
+		_, err := c.Open(start0.Add(time.Duration(a.After)*time.Millisecond), bytes.Clone(a.Packet), uint8(a.Phase&1), number)
+		a.Accepted = err == nil && seen.Accept(number)
+		a.Sending = c.send.phase
+		if strings.Contains(a.Name, "dropped") == a.Accepted {
+			t.Errorf("%s: %v", a.Name, err)
+		}
+	}
+	golden(t, "arrivals", map[string]any{"traffic_secret": octets(traffic), "packets": all})
+}
+
+func arrivals() []goldenArrival {
+	at := func(after int, phase, number uint64, name string) goldenArrival {
+		return goldenArrival{Name: name, After: after, Phase: phase, Number: jsonNumber(number)}
+	}
+	return []goldenArrival{
+		at(0, 0, 1, "the first"),
+		at(0, 0, 0, "overtaken"),
+		at(0, 0, 1, "again: dropped"),
+		at(0, 0, 5, "with a gap"),
+		at(0, 2, 100, "two phases ahead, whose bit is that of this one: dropped"),
+		at(0, 3, 100, "three phases ahead: dropped"),
+		at(0, 1, 10, "the next phase: sending follows"),
+		at(0, 1, 10, "the next phase again: dropped"),
+		at(10_000, 0, 6, "the phase before, after 10 s"),
+		at(10_000, 0, 6, "the phase before again: dropped"),
+		at(10_000, 0, 11, "the phase before, with a number of this one: dropped"),
+		at(10_001, 0, 7, "the phase before, after more than 10 s: dropped"),
+		at(10_001, 1, 8, "this phase, below its first number so far"),
+		at(20_000, 1, 2100, "far ahead"),
+		at(20_000, 1, 52, "2048 below the highest: dropped"),
+		at(20_000, 1, 53, "2047 below the highest"),
+		at(20_000, 1, 53, "2047 below the highest again: dropped"),
+		at(30_000, 2, 2103, "one phase more: sending follows again"),
+		at(30_000, 0, 2104, "two phases back, whose bit is that of this one: dropped"),
+		at(30_000, 3, 2102, "the next phase with a number of the phase before: dropped"),
+		at(30_000, 1, 2102, "the phase before that"),
+		at(30_000, 2, 1<<62-1, "the last number"),
+		at(30_000, 2, 2105, "far below it: dropped"),
+	}
+}
+
+// sealAs seals a packet of any phase and number.
+func sealAs(t *testing.T, traffic []byte, phase, number uint64) octets {
+	t.Helper()
+	s := keep(bytes.Clone(traffic))
+	var k box[phaseKeys]
+	for range phase + 1 {
+		var err error
+		k, err = derivePhase(ChaCha, &s)
+		check(t, err)
+	}
+	h := header(uint8(phase&1), number)
+	return k.get().aead.Seal(h, k.get().nonce(new([12]byte), number), []byte{1, 0}, h[:headerLen:headerLen])
+}
+
+func goldenNumber(t *testing.T, text string) (n uint64) {
+	t.Helper()
+	check(t, json.Unmarshal([]byte(text), &n))
+	return n
 }
 
 // jsonNumber keeps all 64 bits from readers that know floats only.

@@ -7,7 +7,7 @@ const MaxName = 255
 
 // A Call asks the receiver to run a function (§9.1).
 type Call struct {
-	ID      uint64
+	ID      uint64 // from 1
 	Timeout uint64 // in milliseconds from the receipt, 0 for none
 	Codec   uint8
 	Name    []byte // UTF-8, at most MaxName bytes
@@ -26,7 +26,7 @@ func ParseCall(body []byte) (Call, error) {
 	f.Name, body = take(body, n)
 	f.Total, body = varint(body)
 	f.Data = body
-	if body == nil || n > MaxName || !utf8.Valid(f.Name) || uint64(len(body)) > f.Total {
+	if body == nil || f.ID == 0 || n > MaxName || !utf8.Valid(f.Name) || uint64(len(body)) > f.Total {
 		return Call{}, errFrame
 	}
 	return f, nil

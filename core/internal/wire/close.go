@@ -1,6 +1,7 @@
 package wire
 
-// MaxCloseText is the longest text of a Close, in bytes. What is longer is cut.
+// MaxCloseText is the longest text of a Close, in bytes as sent. What is longer is
+// cut.
 const MaxCloseText = 256
 
 // A Close ends a session (§9.2).

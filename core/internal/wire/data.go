@@ -7,7 +7,7 @@ import "encoding/binary"
 type Header struct {
 	Phase   uint8  // of the key, 0 or 1
 	Session uint32 // of the receiver
-	Number  uint64
+	Number  uint64 // at most MaxVarint, as an ACK cannot name more
 }
 
 // ParseHeader reads the header of a DATA packet, of which all must be there: a
@@ -16,11 +16,15 @@ func ParseHeader(b []byte) (Header, error) {
 	if len(b) < HeaderSize+1+TagSize || PacketType(b[0]) != PacketData {
 		return Header{}, errPacket
 	}
-	return Header{
+	h := Header{
 		Phase:   b[1] & 1,
 		Session: binary.BigEndian.Uint32(b[4:]),
 		Number:  binary.BigEndian.Uint64(b[8:]),
-	}, nil
+	}
+	if h.Number > MaxVarint {
+		return Header{}, errPacket
+	}
+	return h, nil
 }
 
 // Append appends the HeaderSize bytes of the header.

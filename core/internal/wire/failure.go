@@ -1,6 +1,6 @@
 package wire
 
-// Bounds of the texts of a Failure, in bytes. What is longer is cut.
+// Bounds of the texts of a Failure, in bytes as sent. What is longer is cut.
 const (
 	MaxErrorType    = 256
 	MaxErrorMessage = 64 << 10
@@ -12,13 +12,14 @@ type Failure struct {
 	Type, Message string
 }
 
-// ParseFailure reads the whole data of such a REPLY. The strings are valid UTF-8
-// within the bounds, whatever was sent.
+// ParseFailure reads the whole data of such a REPLY. The strings are valid UTF-8,
+// whatever was sent. With an error, which means that there is no class where one
+// should be, all of the data is the message.
 func ParseFailure(b []byte) (Failure, error) {
-	length, b := varint(b)
-	class, message := take(b, length)
+	length, rest := varint(b)
+	class, message := take(rest, length)
 	if message == nil {
-		return Failure{}, errFrame
+		return Failure{Message: text(b, MaxErrorMessage)}, errFrame
 	}
 	return Failure{text(class, MaxErrorType), text(message, MaxErrorMessage)}, nil
 }

@@ -202,9 +202,8 @@ func replyFields(f Reply) fields {
 		"data": hex.EncodeToString(f.Data),
 	}
 	if f.Status != 0 && uint64(len(f.Data)) == f.Total {
-		if failure, err := ParseFailure(f.Data); err == nil {
-			described["error_type"], described["message"] = failure.Type, failure.Message
-		}
+		failure, _ := ParseFailure(f.Data)
+		described["error_type"], described["message"] = failure.Type, failure.Message
 	}
 	return described
 }
@@ -221,13 +220,22 @@ func packetSamples() []sample {
 		copy(b[at:], v)
 		return b
 	}
+	noise := func(t PacketType, length int) []byte {
+		return append([]byte{byte(t), Version, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8}, pattern(length-12, 7)...)
+	}
 	other := append([]byte{4, 2, 0xff, 0xff, 1, 2, 3, 4}, bytes.Repeat([]byte{0xee}, MinInit)...)
 	return []sample{
 		{"INIT", with("INIT", 0), false},
 		{"INIT, open realm, no cookie", with("INIT", 8, make([]byte, 24)...), false},
 		{"INIT of 400 bytes", append(with("INIT", 0), make([]byte, 16)...), false},
 		{"INIT, reserved byte set", with("INIT", 3, 0xff), false},
+		{"INIT, padding of other bytes than zeros", append(with("INIT", 0)[:80], pattern(MinInit-80, 9)...), false},
+		{"INIT of 1232 bytes", append(with("INIT", 0), make([]byte, MaxDatagram-MinInit)...), false},
+		{"INIT of 1233 bytes", append(with("INIT", 0), make([]byte, MaxDatagram+1-MinInit)...), true},
+		{"INIT without a session number", with("INIT", 4, 0, 0, 0, 0), true},
 		{"INIT of version 2", other, false},
+		{"INIT of version 2, 1233 bytes", append(bytes.Clone(other), make([]byte, MaxDatagram+1-len(other))...), false},
+		{"INIT of version 2 without a session number", append([]byte{4, 2, 0, 0, 0, 0, 0, 0}, other[8:]...), true},
 		{"INIT of version 2, 384 bytes", other[:MinInit], false},
 		{"INIT of version 2, too short", other[:MinInit-1], true},
 		{"INIT too short", with("INIT", 0)[:MinInit-1], true},
@@ -235,22 +243,27 @@ func packetSamples() []sample {
 		{"RESP, reserved bytes set", with("RESP", 2, 0xff, 0xff), false},
 		{"RESP with the shortest HELLO", with("shortest RESP", 0), false},
 		{"RESP with the longest HELLO", with("longest RESP", 0), false},
+		{"RESP of 140 bytes", noise(PacketResp, 140), true},
+		{"RESP of 365 bytes", noise(PacketResp, 365), true},
+		{"RESP without a session number of its sender", with("RESP", 8, 0, 0, 0, 0), true},
 		{"RESP of version 2", with("RESP", 1, 2), true},
 		{"RESP cut", with("RESP", 0)[:11], true},
 		{"FIN", with("FIN", 0), false},
 		{"FIN, reserved bytes set", with("FIN", 2, 0xff, 0xff), false},
 		{"FIN with the shortest HELLO", with("shortest FIN", 0), false},
 		{"FIN with the longest HELLO", with("longest FIN", 0), false},
+		{"FIN of 104 bytes", noise(PacketFin, 104), true},
+		{"FIN of 329 bytes", noise(PacketFin, 329), true},
 		{"FIN of version 2", with("FIN", 1, 2), true},
-		{"FIN too short", with("FIN", 0)[:87], true},
-		{"FIN too long", append(with("longest FIN", 0), make([]byte, 17)...), true},
 		{"COOKIE", with("COOKIE", 0), false},
 		{"COOKIE, reserved bytes set", with("COOKIE", 2, 0xff, 0xff), false},
 		{"COOKIE of version 2", with("COOKIE", 1, 2), true},
 		{"COOKIE too short", with("COOKIE", 0)[:23], true},
 		{"COOKIE too long", append(with("COOKIE", 0), 0), true},
 		{"DATA", data(Header{0, 0x01020304, 5}, 60), false},
-		{"DATA, key phase 1, the last number", data(Header{1, 0xffffffff, 1<<64 - 1}, 17), false},
+		{"DATA, key phase 1, the last number", data(Header{1, 0xffffffff, MaxVarint}, 17), false},
+		{"DATA, number 2^62", data(Header{0, 1, MaxVarint + 1}, 17), true},
+		{"DATA, number 2^64-1", data(Header{0, 1, 1<<64 - 1}, 17), true},
 		{"DATA, reserved bits set", append([]byte{8, 0xfe, 0xff, 0xff, 1, 2, 3, 4, 0, 0, 0, 0, 0, 0, 1, 0}, pattern(17, 1)...), false},
 		{"DATA too short", data(Header{0, 1, 5}, 16), true},
 		{"DATA cut in its header", data(Header{0, 1, 5}, 0)[:15], true},
@@ -259,15 +272,27 @@ func packetSamples() []sample {
 		{"VERSIONS of 1, reserved bytes set", []byte{9, 1, 0xff, 0xff, 1, 2, 3, 4, 2}, false},
 		{"VERSIONS of none", []byte{9, 0, 0, 0, 1, 2, 3, 4}, true},
 		{"VERSIONS of 33", append([]byte{9, 33, 0, 0, 1, 2, 3, 4}, pattern(33, 1)...), true},
+		{"VERSIONS with a byte behind", append(with("VERSIONS", 0), 1), true},
 		{"VERSIONS cut", with("VERSIONS", 0)[:10], true},
 		{"RESUME", with("RESUME", 0), false},
 		{"RESUME, reserved byte set", with("RESUME", 3, 0xff), false},
 		{"RESUME of 402 bytes, without a cookie", with("longest RESUME", 0), false},
+		{"RESUME with the shortest HELLO", append(with("RESUME", 48, 0, 129)[:50+129], make([]byte, MinInit-50-129)...), false},
+		{"RESUME, Noise message of 128 bytes", with("RESUME", 48, 0, 128), true},
+		{"RESUME, Noise message of 353 bytes", append(with("longest RESUME", 48, 1, 97), 1), true},
+		{"RESUME, padding of other bytes than zeros", append(with("RESUME", 0)[:50+96+77], pattern(MinInit-50-96-77, 9)...), false},
+		{"RESUME of 1233 bytes", append(with("RESUME", 0), make([]byte, MaxDatagram+1-MinInit)...), true},
+		{"RESUME without a session number", with("RESUME", 4, 0, 0, 0, 0), true},
 		{"RESUME of version 2", with("RESUME", 1, 2), true},
 		{"RESUME too short", with("RESUME", 0)[:MinInit-1], true},
 		{"RESUME, Noise message beyond the packet", with("RESUME", 48, 1, 0x4f), true},
 		{"RESUMED", with("RESUMED", 0), false},
 		{"RESUMED, reserved bytes set", with("RESUMED", 2, 0xff, 0xff), false},
+		{"RESUMED of 92 bytes", noise(PacketResumed, 92), true},
+		{"RESUMED with the shortest HELLO", noise(PacketResumed, 93), false},
+		{"RESUMED with the longest HELLO", noise(PacketResumed, 316), false},
+		{"RESUMED of 317 bytes", noise(PacketResumed, 317), true},
+		{"RESUMED without a session number of its sender", with("RESUMED", 8, 0, 0, 0, 0), true},
 		{"RESUMED of version 2", with("RESUMED", 1, 2), true},
 		{"RESUMED cut", with("RESUMED", 0)[:11], true},
 		{"type 0x0c", append([]byte{0x0c, 1}, make([]byte, 398)...), true},
@@ -291,6 +316,15 @@ func helloSamples() []sample {
 		{"max message in 1 byte", helloWith(0, nil, 7, 1, 9), false},
 		{"max message in 2 bytes, as long as need not be", helloWith(0, nil, 7, 2, 0x40, 9), false},
 		{"max message in 4 bytes", helloWith(0, nil, 7, 4, 0x80, 1, 0, 0), false},
+		{"max message of 0", helloWith(0, nil, 7, 1, 0), false},
+		{"datagram of 1231 bytes", helloWith(0, nil, 9, 2, 0x04, 0xcf), false},
+		{"datagram of 0 bytes", helloWith(0, nil, 9, 2, 0, 0), false},
+		{"datagram of 65535 bytes", helloWith(0, nil, 9, 2, 0xff, 0xff), false},
+		{"TCP port of 0", helloWith(0, nil, 6, 2, 0, 0), false},
+		{"no suites", helloWith(itemSuites, []byte{2, 1, 0}), false},
+		{"both suites", helloWith(itemSuites, []byte{2, 1, 3}), false},
+		{"all bits of suites", helloWith(itemSuites, []byte{2, 1, 0xff}), false},
+		{"the reserved item and an unknown one twice each", helloWith(0, nil, 8, 1, 1, 8, 0, 11, 1, 1, 11, 1, 2), false},
 		{"software of 0 bytes", helloWith(0, nil, 5, 0), false},
 		{"256 bytes", helloWith(0, nil, append([]byte{11, 0x40, 256 - minHello - 3}, make([]byte, 256-minHello-3)...)...), false},
 	}
@@ -334,6 +368,7 @@ func ackSamples() []sample {
 		{"ACK of ranges one apart", AppendAck(nil, []Range{{5, 5}, {3, 3}, {1, 1}}, 0), false},
 		{"ACK of all", AppendAck(nil, []Range{{0, MaxVarint}}, time.Second), false},
 		{"ACK of 32 ranges", AppendAck(nil, most, 0), false},
+		{"ACK delayed by more than an hour", []byte{2, 11, 5, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0}, false},
 	}
 }
 
@@ -347,6 +382,11 @@ func replySamples() []sample {
 		{"REPLY with an error", reply(6, uint64(len(failure)), failure), false},
 		{"REPLY with an error without type and message", reply(9, uint64(len(none)), none), false},
 		{"REPLY with the beginning of an error", reply(6, uint64(len(failure)), failure[:7]), false},
+		{"REPLY with an error that is not UTF-8", reply(6, 7, []byte("\x03V\xffEa\xffb")), false},
+		{"REPLY with an error class of 257 bytes", reply(6, 261, append([]byte{0x41, 1}, strings.Repeat("c", 257)+"no"...)), false},
+		{"REPLY with an error class cut within a character", reply(6, 259, append([]byte{0x41, 1}, strings.Repeat("c", 255)+"ü"...)), false},
+		{"REPLY with an error class beyond the data", reply(6, 3, []byte{9, 'a', 'b'}), false},
+		{"REPLY with an error of no data", reply(6, 0, nil), false},
 		{"REPLY with no data", reply(0, 0, nil), false},
 	}
 }
@@ -368,13 +408,16 @@ func oddFrames() []sample {
 		{"CALL with the beginning of its data", []byte{3, 8, 1, 0, 1, 1, 'f', 9, '[', ']'}, false},
 		{"MORE with no data", []byte{4, 4, 1, 7, 9, 9}, false},
 		{"CLOSE without text", []byte{10, 1, 2}, false},
+		{"CLOSE with a text that is not UTF-8", []byte{10, 4, 2, 'a', 0xff, 'b'}, false},
+		{"CLOSE with a text of 300 bytes", append([]byte{10, 0x41, 45, 2}, strings.Repeat("t", 300)...), false},
+		{"CLOSE with a text cut within a character", append([]byte{10, 0x41, 3, 2}, strings.Repeat("t", 254)+"世x"...), false},
 	}
 }
 
 func badFrames() []sample {
 	before := AppendID(nil, FrameWorking, 3)
-	tooMany := append([]byte{2, 2*MaxRanges + 5, 0x40, 99, 0, MaxRanges, 0}, make([]byte, 2*MaxRanges)...)
-	long := append(append([]byte{3, 0x41, 5, 1, 0, 0, 0x41, 0}, strings.Repeat("n", 256)...), 0)
+	tooMany := append([]byte{2, 0x40, 2*MaxRanges + 5, 0x43, 0xe8, 0, MaxRanges, 0}, make([]byte, 2*MaxRanges)...)
+	long := append(append([]byte{3, 0x41, 6, 1, 0, 0, 0x41, 0}, strings.Repeat("n", 256)...), 0)
 	bad := []sample{
 		{"no length", []byte{1}, true},
 		{"half a type", []byte{0x40}, true},
@@ -382,6 +425,8 @@ func badFrames() []sample {
 		{"length beyond the packet", []byte{1, 1}, true},
 		{"unknown type, length beyond the packet", []byte{0x21, 4, 1, 2, 3}, true},
 		{"length of 2^62-1", []byte{1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, true},
+		{"type 0 in two bytes", []byte{0x40, 0}, true},
+		{"type 0 in two bytes, with a length", []byte{0x40, 0, 1, 9}, true},
 		{"ACK, empty", []byte{2, 0}, true},
 		{"ACK without first range", []byte{2, 3, 5, 0, 0}, true},
 		{"ACK, first range below 0", []byte{2, 4, 5, 0, 0, 6}, true},
@@ -390,6 +435,7 @@ func badFrames() []sample {
 		{"ACK, ranges missing", []byte{2, 6, 9, 0, 2, 0, 0, 0}, true},
 		{"ACK of 33 ranges", tooMany, true},
 		{"CALL, empty", []byte{3, 0}, true},
+		{"CALL of id 0", []byte{3, 8, 0, 0, 1, 1, 'f', 2, '[', ']'}, true},
 		{"CALL without codec", []byte{3, 2, 1, 0}, true},
 		{"CALL, name beyond the frame", []byte{3, 6, 1, 0, 1, 9, 'f', 0}, true},
 		{"CALL without total", []byte{3, 5, 1, 0, 1, 1, 'f'}, true},
@@ -397,14 +443,18 @@ func badFrames() []sample {
 		{"CALL with a name of 256 bytes", long, true},
 		{"CALL with a name that is no UTF-8", []byte{3, 6, 1, 0, 0, 1, 0xff, 0}, true},
 		{"MORE, empty", []byte{4, 0}, true},
+		{"MORE of id 0", []byte{4, 5, 0, 0, 9, 0, 1}, true},
 		{"MORE without offset", []byte{4, 3, 0, 7, 9}, true},
 		{"MORE of direction 2", []byte{4, 5, 2, 7, 9, 0, 1}, true},
 		{"MORE beyond total", []byte{4, 6, 0, 7, 9, 8, 1, 2}, true},
 		{"MORE, offset beyond total", []byte{4, 4, 0, 7, 9, 10}, true},
 		{"REPLY, empty", []byte{5, 0}, true},
+		{"REPLY of id 0", []byte{5, 4, 0, 0, 0, 0}, true},
 		{"REPLY without total", []byte{5, 3, 1, 0, 0}, true},
 		{"REPLY with more data than total", []byte{5, 5, 1, 0, 1, 0, 9}, true},
 		{"WORKING, empty", []byte{6, 0}, true},
+		{"WORKING of id 0", []byte{6, 1, 0}, true},
+		{"CANCEL of id 0", []byte{7, 1, 0}, true},
 		{"CANCEL, half an id", []byte{7, 1, 0x40}, true},
 		{"PATH_CHALLENGE of 7 bytes", append([]byte{8, 7}, pattern(7, 1)...), true},
 		{"PATH_RESPONSE, empty", []byte{9, 0}, true},

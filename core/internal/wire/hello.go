@@ -6,8 +6,12 @@ import (
 	"unicode/utf8"
 )
 
-// MaxHello is the length of the longest HELLO.
-const MaxHello = 256
+const (
+	// MaxHello is the length of the longest HELLO.
+	MaxHello = 256
+	// DefaultMessage is the MaxMessage of who does not tell it.
+	DefaultMessage = 16 << 20
+)
 
 // A Hello is what the two sides tell each other inside the handshake (§5).
 type Hello struct {
@@ -17,8 +21,8 @@ type Hello struct {
 	Name        string   // 1 to 63 bytes
 	Software    string   // at most 32 bytes; empty if not told
 	TCPPort     uint16   // 0 if not told
-	MaxMessage  uint64   // largest argument or result taken, in bytes; 0 if not told
-	MaxDatagram uint16   // largest UDP payload taken: any number, even one too small to use
+	MaxMessage  uint64   // largest argument or result taken, in bytes
+	MaxDatagram uint16   // largest UDP payload taken, at least MaxDatagram of the package
 	Versions    []uint8  // spoken, 1 to MaxVersions
 }
 
@@ -52,10 +56,11 @@ var itemLengths = [...]struct{ low, high int }{
 	itemVersions:    {1, MaxVersions},
 }
 
-// ParseHello reads a HELLO. Versions aliases b. A MaxDatagram that is not given is
-// that of the package.
+// ParseHello reads a HELLO. Versions aliases b. Of MaxMessage and MaxDatagram what
+// is not told is filled in. Whether the suites are an offer or a choice is left to
+// the caller, and so is whether they make sense.
 func ParseHello(b []byte) (Hello, error) {
-	h := Hello{MaxDatagram: MaxDatagram}
+	h := Hello{MaxMessage: DefaultMessage, MaxDatagram: MaxDatagram}
 	if len(b) > MaxHello {
 		return Hello{}, errHello
 	}
@@ -111,14 +116,14 @@ func (h *Hello) set(item uint64, v []byte) (ok bool) {
 		h.MaxMessage, v, ok = Varint(v)
 		ok = ok && len(v) == 0
 	case itemMaxDatagram:
-		h.MaxDatagram = binary.BigEndian.Uint16(v)
+		h.MaxDatagram = max(binary.BigEndian.Uint16(v), MaxDatagram)
 	case itemVersions:
 		h.Versions = v
 	}
 	return ok
 }
 
-// Append appends the HELLO; what is not told is left out. The fields must be
+// Append appends the HELLO; what need not be told is left out. The fields must be
 // within the lengths given at them.
 func (h *Hello) Append(b []byte) []byte {
 	b = append(b, itemSession, 4)
@@ -135,11 +140,11 @@ func (h *Hello) Append(b []byte) []byte {
 	if h.TCPPort != 0 {
 		b = append(b, itemTCPPort, 2, byte(h.TCPPort>>8), byte(h.TCPPort))
 	}
-	if h.MaxMessage != 0 {
+	if h.MaxMessage != DefaultMessage {
 		b = append(b, itemMaxMessage, byte(varintLen(h.MaxMessage)))
 		b = AppendVarint(b, h.MaxMessage)
 	}
-	if h.MaxDatagram != 0 && h.MaxDatagram != MaxDatagram {
+	if h.MaxDatagram > MaxDatagram {
 		b = append(b, itemMaxDatagram, 2, byte(h.MaxDatagram>>8), byte(h.MaxDatagram))
 	}
 	b = append(b, itemVersions, byte(len(h.Versions)))

@@ -10,7 +10,7 @@ func AppendID(b []byte, t FrameType, id uint64) []byte {
 // ParseID reads the body of a WORKING or CANCEL.
 func ParseID(body []byte) (uint64, error) {
 	id, _, ok := Varint(body)
-	if !ok {
+	if !ok || id == 0 {
 		return 0, errFrame
 	}
 	return id, nil

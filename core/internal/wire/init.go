@@ -25,6 +25,9 @@ func ParseInit(b []byte) (Init, error) {
 	if p.Version != Version {
 		return p, ErrVersion
 	}
+	if len(b) > MaxDatagram {
+		return Init{}, errPacket
+	}
 	p.Suites = b[2]
 	copy(p.Tag[:], b[8:])
 	copy(p.Cookie[:], b[16:])

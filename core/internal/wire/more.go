@@ -25,7 +25,7 @@ func ParseMore(body []byte) (More, error) {
 	f.Offset, body = varint(body)
 	f.Data = body
 	// A varint is far from the end of a uint64: the sum cannot overflow.
-	if body == nil || f.Direction > Result || f.Offset+uint64(len(body)) > f.Total {
+	if body == nil || f.ID == 0 || f.Direction > Result || f.Offset+uint64(len(body)) > f.Total {
 		return More{}, errFrame
 	}
 	return f, nil

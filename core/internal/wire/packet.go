@@ -73,6 +73,12 @@ func IsNative(b []byte) bool {
 	return len(b) > 0 && PacketType(b[0]) >= PacketInit && PacketType(b[0]) <= packetLast
 }
 
+// Prologue returns what the handshake authenticates of the INIT or RESUME that
+// begins it (§4). b has PrologueSize bytes at least.
+func Prologue(b []byte) []byte {
+	return append([]byte("PeerLink 1"), b[:PrologueSize]...)
+}
+
 // checkHead checks the first bytes that all packets of the handshake but INIT and
 // VERSIONS have alike, and that b has at least size bytes.
 func checkHead(b []byte, t PacketType, size int) error {

@@ -152,6 +152,8 @@ func TestPacketsRefused(t *testing.T) {
 		"RESP of another version":            with("RESP", 1, 2),
 		"RESP too long":                      append(with("longest RESP", 0), 0),
 		"FIN too long":                       append(with("longest FIN", 0), 0),
+		"INIT too long":                      append(with("INIT", 0), make([]byte, MaxDatagram+1-MinInit)...),
+		"RESUME too long":                    append(with("RESUME", 0), make([]byte, MaxDatagram+1-MinInit)...),
 		"reserved type":                      {0x0c},
 		"a type that is none of the package": {0x03},
 	} {
@@ -179,7 +181,7 @@ func TestInitOfAnotherVersion(t *testing.T) {
 }
 
 func TestHeader(t *testing.T) {
-	for _, h := range []Header{{0, 1, 0}, {1, 0xfffefdfc, 1<<64 - 1}} {
+	for _, h := range []Header{{0, 1, 0}, {1, 0xfffefdfc, MaxVarint}} {
 		b := h.Append(nil)
 		if len(b) != HeaderSize {
 			t.Fatalf("%d bytes", len(b))
@@ -197,6 +199,9 @@ func TestHeader(t *testing.T) {
 			if _, err := ParseHeader(b[:cut]); err == nil {
 				t.Fatalf("cut at %d: no error", cut)
 			}
+		}
+		if h, err := ParseHeader(append(Header{0, 1, MaxVarint + 1}.Append(nil), b[HeaderSize:]...)); err == nil {
+			t.Errorf("a number that no ACK can name: %+v", h)
 		}
 	}
 }

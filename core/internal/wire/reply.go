@@ -17,7 +17,7 @@ func ParseReply(body []byte) (Reply, error) {
 	f.Codec, body = u8(body)
 	f.Total, body = varint(body)
 	f.Data = body
-	if body == nil || uint64(len(body)) > f.Total {
+	if body == nil || f.ID == 0 || uint64(len(body)) > f.Total {
 		return Reply{}, errFrame
 	}
 	return f, nil

@@ -20,6 +20,9 @@ func ParseResume(b []byte) (Resume, error) {
 	if err := checkHead(b, PacketResume, MinInit); err != nil {
 		return Resume{}, err
 	}
+	if len(b) > MaxDatagram {
+		return Resume{}, errPacket
+	}
 	p := Resume{Version: b[1], Suites: b[2], Session: binary.BigEndian.Uint32(b[4:])}
 	copy(p.Tag[:], b[8:])
 	copy(p.Cookie[:], b[16:])

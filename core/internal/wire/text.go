@@ -5,20 +5,22 @@ import (
 	"unicode/utf8"
 )
 
-// text makes a string of at most limit bytes of what should be UTF-8: what is not
-// becomes U+FFFD, and what is too long is cut between characters.
+// text makes a string of what should be UTF-8: at most limit bytes of b, and U+FFFD
+// for what is not.
 func text(b []byte, limit int) string {
-	b = b[:min(len(b), limit+utf8.UTFMax)] // enough to see where to cut
-	return cut(strings.ToValidUTF8(string(b), string(utf8.RuneError)), limit)
+	b = b[:min(len(b), limit+1)] // enough to see where to cut
+	return strings.ToValidUTF8(cut(string(b), limit), string(utf8.RuneError))
 }
 
-// cut returns at most limit bytes of s, which ends with a whole character.
+// cut returns at most limit bytes of s, which end with a whole character if s is
+// UTF-8.
 func cut(s string, limit int) string {
 	if len(s) <= limit {
 		return s
 	}
-	for limit > 0 && !utf8.RuneStart(s[limit]) {
-		limit--
+	end := limit
+	for end > 0 && end > limit-utf8.UTFMax && !utf8.RuneStart(s[end]) {
+		end--
 	}
-	return s[:limit]
+	return s[:end]
 }

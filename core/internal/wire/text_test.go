@@ -17,8 +17,10 @@ func TestText(t *testing.T) {
 		{"abcü", 4, "abc"},
 		{"abü", 4, "abü"},
 		{"a\xff", 8, "a\uFFFD"},
-		{"ab\xff", 4, "ab"},
-		{"\x80\x80\x80\x80\x80", 4, "\uFFFD"},
+		{"ab\xff", 3, "ab\uFFFD"},
+		{"ab\xffcd", 4, "ab\uFFFDc"},
+		{"\x80\x80\x80\x80\x80", 4, ""},
+		{"ab\x80\x80\x80\x80\x80\x80\x80", 8, "ab\uFFFD"},
 		{"😀😀", 7, "😀"},
 		{"😀😀", 3, ""},
 	} {
@@ -36,8 +38,8 @@ func TestFailure(t *testing.T) {
 			t.Errorf("%.50q, %v", got, err)
 		}
 		for cut := range min(len(f.Type)+1, len(b)) {
-			if got, err := ParseFailure(b[:cut]); err == nil {
-				t.Errorf("cut at %d: %.50q", cut, got)
+			if got, err := ParseFailure(b[:cut]); err == nil || got.Type != "" || len(got.Message) < cut-1 {
+				t.Errorf("cut at %d: %.50q, %v", cut, got, err)
 			}
 		}
 	}
