@@ -8,7 +8,8 @@
 //
 // Hosts have eth0 with 10.91.x.y/24 and a default route onto that link, multicast,
 // an IPv6 link-local address and lo. Two hosts are joined by a veth pair, more by a
-// bridge. Needs root and the ip command.
+// bridge; or, if frames shall be lost, late or listened to, any number by a switch
+// in this process: see StartSwitched. Needs root and the ip command.
 package lab
 
 import (
@@ -54,20 +55,22 @@ type Host struct {
 // New builds a network of n hosts. The caller must Close it. Namespaces of
 // processes that died without doing so are removed.
 func New(n int) (*Lab, error) {
-	if n < 1 || n > MaxHosts {
-		return nil, fmt.Errorf("lab: %d hosts are asked for, 1 to %d are possible", n, MaxHosts)
-	}
-	sweep()
 	l := &Lab{}
 	l.close = sync.OnceValue(l.remove)
-	if err := l.build(n, int(labs.Add(1))); err != nil {
+	if err := l.build(n, l.cable); err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
 	return l, nil
 }
 
-// build adds hosts first and then the cables, because a cable needs both ends.
-func (l *Lab) build(n, number int) error {
+// build adds hosts first and then the cables, because a cable needs both ends. join
+// lays them; middle is a name for one more namespace.
+func (l *Lab) build(n int, join func(middle string) error) error {
+	if n < 1 || n > MaxHosts {
+		return fmt.Errorf("lab: %d hosts are asked for, 1 to %d are possible", n, MaxHosts)
+	}
+	sweep()
+	number := int(labs.Add(1))
 	for i := range n {
 		h := &Host{
 			Addr:  netip.AddrFrom4([4]byte{10, 91, byte(number), byte(i + 1)}),
@@ -78,7 +81,7 @@ func (l *Lab) build(n, number int) error {
 		}
 		l.Hosts = append(l.Hosts, h)
 	}
-	if err := l.cable(fmt.Sprintf("%s%d-%d-0", prefix, os.Getpid(), number)); err != nil {
+	if err := join(fmt.Sprintf("%s%d-%d-0", prefix, os.Getpid(), number)); err != nil {
 		return err
 	}
 	for _, h := range l.Hosts {

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/peerlink/peerlink/internal/leaktest"
 )
 
 // helperEnv makes the test binary a program that runs on a host.
@@ -26,7 +28,7 @@ func TestMain(m *testing.M) {
 	case "send":
 		exitWith(send())
 	default:
-		os.Exit(m.Run())
+		leaktest.Main(m)
 	}
 }
 
@@ -191,9 +193,9 @@ func spacesOf(t *testing.T, pid int) (names []string) {
 	return names
 }
 
-func waitFor(t *testing.T, done func() bool) {
+func waitFor(t testing.TB, done func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !done(); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(10 * time.Second); !done(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("it did not happen within 10 s")
 		}

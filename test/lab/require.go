@@ -19,19 +19,40 @@ func Start(t testing.TB, n int) *Lab {
 	if err != nil {
 		t.Fatal(err)
 	}
+	closeAfter(t, l)
+	return l
+}
+
+// StartSwitched is NewSwitched for tests, as Start is New.
+func StartSwitched(t testing.TB, n int, f Faults) *Switched {
+	t.Helper()
+	Require(t)
+	require(t, tapAvailable())
+	s, err := NewSwitched(n, f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	closeAfter(t, s.Lab)
+	return s
+}
+
+func closeAfter(t testing.TB, l *Lab) {
 	t.Cleanup(func() {
 		if err := l.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	return l
 }
 
 // Require skips the test where no network can be made, and says why. In CI, where
 // the environment has CI=true, it fails it: nobody would notice the skip.
 func Require(t testing.TB) {
 	t.Helper()
-	err := Available()
+	require(t, Available())
+}
+
+func require(t testing.TB, err error) {
+	t.Helper()
 	switch {
 	case err == nil:
 	case os.Getenv("CI") == "true":
@@ -55,4 +76,13 @@ func Available() error {
 		return fmt.Errorf("no network namespace can be made: %w", err)
 	}
 	return ip("netns", "del", probe)
+}
+
+// tapAvailable says why NewSwitched cannot work here though New can.
+func tapAvailable() error {
+	f, err := os.OpenFile("/dev/net/tun", os.O_RDWR, 0)
+	if err != nil {
+		return fmt.Errorf("a switch needs TAP devices: %w", err)
+	}
+	return f.Close()
 }
