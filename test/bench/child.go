@@ -4,6 +4,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -72,6 +73,14 @@ func (c *child) next(v any, patience time.Duration) error {
 	}
 }
 
+// ask writes a line and decodes the object that answers it.
+func (c *child) ask(question string, v any) error {
+	if err := c.tell("%s", question); err != nil {
+		return err
+	}
+	return c.next(v, time.Minute)
+}
+
 // tell writes a line.
 func (c *child) tell(format string, args ...any) error {
 	_, err := fmt.Fprintf(c.stdin, format+"\n", args...)
@@ -90,10 +99,11 @@ func (c *child) end() {
 	_ = c.cmd.Wait()
 }
 
-// tail keeps the last of what is written to it.
+// tail keeps the last of what is written to it, and counts the lines.
 type tail struct {
-	mu sync.Mutex
-	b  []byte
+	mu    sync.Mutex
+	b     []byte
+	count int
 }
 
 func (t *tail) Write(b []byte) (int, error) {
@@ -101,6 +111,7 @@ func (t *tail) Write(b []byte) (int, error) {
 	defer t.mu.Unlock()
 	t.b = append(t.b, b...)
 	t.b = t.b[max(0, len(t.b)-2000):]
+	t.count += bytes.Count(b, []byte("\n"))
 	return len(b), nil
 }
 
@@ -108,4 +119,10 @@ func (t *tail) String() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return string(t.b)
+}
+
+func (t *tail) lines() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.count
 }

@@ -24,6 +24,7 @@ type kit struct {
 	library []string // the environment in which Python uses the PeerLink of this checkout
 	python  string   // interpreter for that, and for plots
 	old     string   // interpreter that has 1.1.1; empty if that is not measured
+	hasZMQ  bool     // libzmq is measured
 }
 
 // prepare builds everything into build/bench. What is there already is not made anew,
@@ -61,16 +62,55 @@ func moduleRoot(ctx context.Context) (string, error) {
 	return root, nil
 }
 
-// build compiles the programs of this directory, and the library for Python.
+// build compiles the programs of this directory, and the library for C and Python.
 func (k *kit) build(ctx context.Context, root string) error {
 	progress("building programs and library")
 	library := filepath.Join(k.out, "libpeerlink.so")
 	k.library = []string{"PEERLINK_LIBRARY=" + library, "PYTHONPATH=" + filepath.Join(root, "python", "src")}
-	err := command(ctx, "go", "build", "-o", k.out+"/", "./test/bench/rpc", "./test/bench/discovery")
+	err := command(ctx, "go", "build", "-o", k.out+"/", "./test/bench/rpc", "./test/bench/discovery", "./test/bench/flood")
 	if err != nil {
 		return err
 	}
-	return command(ctx, "go", "build", "-buildmode=c-shared", "-o", library, "./bind/capi")
+	if err := command(ctx, "go", "build", "-buildmode=c-shared", "-o", library, "./bind/capi"); err != nil {
+		return err
+	}
+	if err := k.buildPeers(ctx); err != nil {
+		return err
+	}
+	err = k.compile(ctx, "capi", "-I"+filepath.Join(root, "bind", "capi"), "-L"+k.out, "-lpeerlink", "-Wl,-rpath,"+k.out)
+	if err != nil {
+		return err
+	}
+	return k.buildZMQ(ctx)
+}
+
+// buildPeers builds NATS and gRPC in their own module: PeerLink does not depend on them.
+func (k *kit) buildPeers(ctx context.Context) error {
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", k.program("peers"), ".")
+	cmd.Dir = k.script("peers")
+	cmd.Env = append(os.Environ(), "GOWORK=off")
+	return finish(cmd)
+}
+
+// buildZMQ installs libzmq on Debian if it must. Without it the others are measured.
+func (k *kit) buildZMQ(ctx context.Context) error {
+	if command(ctx, "pkg-config", "--exists", "libzmq") != nil && os.Geteuid() == 0 {
+		progress("installing libzmq")
+		_ = command(ctx, "bash", "-c", ". test/need.sh && install_debian libzmq3-dev pkg-config")
+	}
+	flags, err := exec.CommandContext(ctx, "pkg-config", "--cflags", "--libs", "libzmq").Output()
+	if err != nil {
+		progress("libzmq is left out: pkg-config does not find it (on Debian: apt-get install libzmq3-dev pkg-config)")
+		return ctx.Err()
+	}
+	k.hasZMQ = true
+	return k.compile(ctx, "zmq", strings.Fields(string(flags))...)
+}
+
+// compile compiles one of the programs in C.
+func (k *kit) compile(ctx context.Context, name string, flags ...string) error {
+	args := []string{"-std=c99", "-O2", "-Wall", "-Wextra", "-o", k.program(name), k.script("c/" + name + ".c")}
+	return command(ctx, "gcc", append(append(args, flags...), "-lpthread")...)
 }
 
 // venv returns the interpreter of a virtual environment that has a package.
@@ -100,7 +140,10 @@ func (k kit) script(name string) string { return filepath.Join(k.source, name) }
 
 // command runs a program to its end.
 func command(ctx context.Context, name string, args ...string) error {
-	cmd := exec.CommandContext(ctx, name, args...)
+	return finish(exec.CommandContext(ctx, name, args...))
+}
+
+func finish(cmd *exec.Cmd) error {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s: %w\n%s", strings.Join(cmd.Args, " "), err, out)
 	}

@@ -1,13 +1,14 @@
 //go:build linux
 
-// Command bench measures PeerLink side by side with bare UDP and with PyPI peerlink
-// 1.1.1, on two hosts that are network namespaces of this machine.
+// Command bench measures PeerLink side by side with bare UDP, PyPI peerlink 1.1.1,
+// libzmq, NATS and gRPC, on two hosts that are network namespaces of this machine.
 //
 //	go run ./test/bench                  everything, into docs/BENCHMARKS.md
 //	go run ./test/bench -publish=false   everything, without touching docs
 //	go run ./test/bench -only rpc -rounds 1 -secs 0.5
 //
-// It needs Linux, root, gcc, Python 3 and pip. Without root it measures over
+// It needs Linux, root, gcc, Python 3 and pip, and measures libzmq if pkg-config
+// finds it or apt-get can install it. Without root it measures over
 // loopback, without 1.1.1, which cannot be kept from other networks, and publishes
 // nothing.
 package main
@@ -21,6 +22,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -31,16 +33,18 @@ type options struct {
 	rounds  int
 	seconds float64
 	starts  int
+	flood   float64
 	cpu     int
 	makeEnv string
 	publish bool
 }
 
 func parse() (o options) {
-	flag.StringVar(&o.only, "only", "", "rpc or discovery; empty is both")
+	flag.StringVar(&o.only, "only", "", "one of "+names()+"; empty is all")
 	flag.IntVar(&o.rounds, "rounds", 5, "how often everything is repeated, interleaved")
 	flag.Float64Var(&o.seconds, "secs", 2, "how long one measurement of calls takes, in `s`econds")
 	flag.IntVar(&o.starts, "starts", 20, "how often a node joins, for each pair of discovery")
+	flag.Float64Var(&o.flood, "flood", 30, "how long a node is flooded, in `s`econds")
 	flag.IntVar(&o.cpu, "cpu", runtime.NumCPU()-1, "the CPU to which latency measurements are pinned")
 	flag.StringVar(&o.makeEnv, "python", "python3", "the interpreter that makes the virtual environments")
 	flag.BoolVar(&o.publish, "publish", true, "write tables and plots into docs")
@@ -67,7 +71,18 @@ var benchmarks = []struct {
 	measure func(context.Context, bench) (report, error)
 }{
 	{"rpc", measureCalls},
+	{"results", measureResults},
+	{"memory", measureMemory},
+	{"flood", measureFlood},
 	{"discovery", measureDiscovery},
+}
+
+func names() string {
+	var list []string
+	for _, b := range benchmarks {
+		list = append(list, b.name)
+	}
+	return strings.Join(list, ", ")
 }
 
 // bench is what every benchmark gets.
@@ -117,11 +132,13 @@ func (o options) check() error {
 	}
 	switch {
 	case !known:
-		return fmt.Errorf("-only %s: there are rpc and discovery", o.only)
+		return fmt.Errorf("-only %s: there are %s", o.only, names())
 	case o.rounds < 1 || o.rounds > 100 || o.starts < 1 || o.starts > 1000:
 		return errors.New("-rounds is 1 to 100, -starts 1 to 1000")
 	case o.seconds < 0.1 || o.seconds > 60:
 		return errors.New("-secs is 0.1 to 60")
+	case o.flood < 0.5 || o.flood > 3600:
+		return errors.New("-flood is 0.5 to 3600")
 	case o.cpu < 0 || o.cpu >= runtime.NumCPU():
 		return fmt.Errorf("-cpu %d: there are 0 to %d", o.cpu, runtime.NumCPU()-1)
 	}

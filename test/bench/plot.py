@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import statistics
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,18 +37,23 @@ def figure(rows: int) -> tuple[Any, Any]:
     return plt.subplots(figsize=(7.6, 1.3 + Y_PER_ROW * rows), layout="constrained")
 
 
-def pairs_of_bars(axes: Any, rows: list[dict[str, Any]], bars: list[tuple[str, str, list[float]]]) -> None:
+def pairs_of_bars(
+    axes: Any,
+    labels: list[str],
+    bars: list[tuple[str, str, list[float]]],
+    write: Callable[[float], str] | None = None,
+) -> None:
     """Two horizontal bars for each row, each with its value written at its end."""
+    write = write or short
     for offset, (label, colour, values) in zip((BAR / 2, -BAR / 2), bars, strict=True):
-        at = [len(rows) - 1 - i + offset for i in range(len(rows))]
+        at = [len(labels) - 1 - i + offset for i in range(len(labels))]
         drawn = axes.barh(at, values, BAR * 0.94, color=colour, label=label)
-        axes.bar_label(drawn, [short(v) for v in values], padding=3, fontsize=8.5)
-    axes.set_yticks(range(len(rows) - 1, -1, -1), [row["label"] for row in rows])
-    axes.set_xscale("log")
+        axes.bar_label(drawn, ["" if math.isnan(v) else write(v) for v in values], padding=3, fontsize=8.5)
+    axes.set_yticks(range(len(labels) - 1, -1, -1), labels)
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x", color="#dddddd", linewidth=0.6)
-    axes.xaxis.set_major_formatter(lambda x, _: short(x))
-    axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.27 / len(rows) ** 0.5), ncols=2)
+    axes.set_ylim(-0.6, len(labels) - 0.4)
+    axes.figure.legend(frameon=False, loc="outside lower center", ncols=2)
 
 
 def short(value: float) -> str:
@@ -55,19 +62,29 @@ def short(value: float) -> str:
     return f"{value:.3g}"
 
 
-def with_room(axes: Any, values: list[float]) -> None:
+def logarithmic(axes: Any, values: list[float]) -> None:
     """Begin a decade's part below the least, and leave room for the numbers."""
-    axes.set_xlim(min(values) / 2.5, max(values) * 2.2)
+    there = [v for v in values if not math.isnan(v)] or [1]
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(lambda x, _: short(x))
+    axes.set_xlim(min(there) / 2.5, max(there) * 2.2)
+
+
+def labels_of(rows: list[dict[str, Any]]) -> list[str]:
+    return [row["label"] for row in rows]
 
 
 def latency(data: dict[str, Any]) -> Any:
     rows = data["rows"]
+    floor = next(row for row in rows if row["key"] == "udp")
     fig, axes = figure(len(rows))
-    p50, p99 = [r["p50_us"] for r in rows], [r["p99_us"] for r in rows]
-    pairs_of_bars(axes, rows, [("p50", DARK, p50), ("p99", LIGHT, p99)])
-    with_room(axes, p50 + p99)
+    p50, p99 = ([row[key] / floor[key] for row in rows] for key in ("p50_us", "p99_us"))
+    pairs_of_bars(axes, labels_of(rows), [("p50", DARK, p50), ("p99", LIGHT, p99)], write="{:.2f}".format)
+    axes.set_xlim(0, max(p50 + p99) * 1.1)
+    axes.axvline(1, color="#999999", linewidth=0.8, linestyle=":")
     axes.set_title("Round trip of a 64-byte echo, both ends on one CPU")
-    axes.set_xlabel("µs, logarithmic; less is better")
+    absolute = f"p50 {floor['p50_us']:.1f} µs, p99 {floor['p99_us']:.1f} µs"
+    axes.set_xlabel(f"times that of bare UDP ({absolute}); less is better")
     return fig
 
 
@@ -75,11 +92,32 @@ def throughput(data: dict[str, Any]) -> Any:
     rows = data["rows"]
     fig, axes = figure(len(rows))
     one, many = [r["calls_per_s"] for r in rows], [r["calls_per_s_of16"] for r in rows]
-    pairs_of_bars(axes, rows, [("one after the other, one CPU", DARK, one), ("16 in flight, all CPUs", LIGHT, many)])
-    with_room(axes, one + many)
+    bars = [("one after the other, one CPU", DARK, one), ("16 in flight, all CPUs", LIGHT, many)]
+    pairs_of_bars(axes, labels_of(rows), bars)
+    logarithmic(axes, one + many)
     axes.set_title("64-byte echoes per second")
     axes.set_xlabel("calls/s, logarithmic; more is better")
     return fig
+
+
+def results(data: dict[str, Any]) -> Any:
+    """One row for each size, one bar for each contestant; what failed has none."""
+    rows = data["rows"]
+    sizes = sorted({row["bytes"] for row in rows})
+    names = list(dict.fromkeys(labels_of(rows)))
+    speed = {(row["label"], row["bytes"]): row["mb_per_s"] or math.nan for row in rows}
+    values = [[speed[name, size] for size in sizes] for name in names]
+    fig, axes = figure(len(sizes))
+    legend = [name + (" (fails)" if all(map(math.isnan, v)) else "") for name, v in zip(names, values, strict=True)]
+    pairs_of_bars(axes, [binary(size) for size in sizes], list(zip(legend, (DARK, LIGHT), values, strict=True)))
+    logarithmic(axes, [v for row in values for v in row])
+    axes.set_title("Results of a size, one after the other")
+    axes.set_xlabel("MB/s, logarithmic; more is better")
+    return fig
+
+
+def binary(size: int) -> str:
+    return f"{size >> 20} MiB" if size >= 1 << 20 else f"{size >> 10} KiB"
 
 
 def discovery(data: dict[str, Any]) -> Any:
@@ -87,14 +125,18 @@ def discovery(data: dict[str, Any]) -> Any:
     fig, axes = figure(len(rows))
     sees, seen = ([statistics.median(r[key]) for r in rows] for key in ("joiner_sees_ms", "joiner_is_seen_ms"))
     bars = [("the new node sees the other", DARK, sees), ("the other sees it", LIGHT, seen)]
-    pairs_of_bars(axes, rows, bars)
-    with_room(axes, sees + seen)
+    pairs_of_bars(axes, labels_of(rows), bars)
+    logarithmic(axes, sees + seen)
     axes.set_title(f"From start to seeing each other, median of {data['starts']} starts")
     axes.set_xlabel("ms, logarithmic; less is better")
     return fig
 
 
-PLOTS = {"rpc": {"latency": latency, "calls": throughput}, "discovery": {"discovery": discovery}}
+PLOTS = {
+    "rpc": {"latency": latency, "calls": throughput},
+    "results": {"results": results},
+    "discovery": {"discovery": discovery},
+}
 
 
 def main(source: Path, target: Path, kind: str = "svg") -> None:
@@ -102,7 +144,7 @@ def main(source: Path, target: Path, kind: str = "svg") -> None:
     target.mkdir(parents=True, exist_ok=True)
     data = json.loads(source.read_text())
     metadata = {"Date": None} if kind == "svg" else None
-    for name, draw in PLOTS[source.stem].items():
+    for name, draw in PLOTS.get(source.stem, {}).items():
         draw(data).savefig(target / f"{name}.{kind}", metadata=metadata, dpi=110)
 
 

@@ -30,23 +30,46 @@ const (
 
 func contestants(b bench) []contestant {
 	list := []contestant{
-		b.goCalls(keyFloor, "udp", "Go, bare UDP ping-pong"),
-		b.goCalls("go", "node", "PeerLink, Go to Go"),
+		b.goCalls(keyFloor, "Go, bare UDP ping-pong", b.ends("rpc", "udp")),
+		b.goCalls("go", labelGo, b.ends("rpc", "node")),
+		b.cCalls("c", "PeerLink, C to Go", "capi", b.ends("rpc", "node").serve),
 		b.pyCalls("py", "PeerLink, Python to Python", b.python, b.library),
 	}
 	if b.old != "" {
 		list = append(list, b.pyCalls(keyOld, "PyPI peerlink "+oldVersion, b.old, nil))
 	}
-	return list
+	if b.hasZMQ {
+		serve := func(ip string) []string { return []string{b.program("zmq"), "serve", ip} }
+		list = append(list, b.cCalls("zmq", "libzmq, C", "zmq", serve))
+	}
+	return append(list,
+		b.goCalls("nats", "NATS, Go", b.ends("peers", "nats")),
+		b.goCalls("grpc", labelGRPC, b.ends("peers", "grpc")))
 }
 
-func (b bench) goCalls(key, over, label string) contestant {
-	program := b.program("rpc")
+// Labels of those that are in several tables.
+const (
+	labelGo   = "PeerLink, Go to Go"
+	labelGRPC = "gRPC-Go"
+)
+
+// ends is a transport of a program in Go.
+type ends struct{ program, transport string }
+
+func (b bench) ends(program, transport string) ends { return ends{b.program(program), transport} }
+
+func (e ends) serve(ip string) []string { return []string{e.program, "serve", e.transport, ip} }
+
+// do is the client's command line.
+func (e ends) do(verb, addr string, flags ...string) []string {
+	return slices.Concat([]string{e.program}, flags, []string{verb, e.transport, addr})
+}
+
+func (b bench) goCalls(key, label string, e ends) contestant {
 	return contestant{
-		key: key, label: label,
-		serve: func(ip string) []string { return []string{program, "serve", over, ip} },
+		key: key, label: label, serve: e.serve,
 		call: func(addr string, seconds float64, callers int) []string {
-			return []string{program, "-secs", number(seconds), "-callers", strconv.Itoa(callers), "call", over, addr}
+			return e.do("call", addr, "-secs", number(seconds), "-callers", strconv.Itoa(callers))
 		},
 	}
 }
@@ -58,6 +81,15 @@ func (b bench) pyCalls(key, label, python string, env []string) contestant {
 		serve: func(ip string) []string { return []string{python, script, "serve", ip} },
 		call: func(addr string, seconds float64, callers int) []string {
 			return []string{python, script, "call", addr, number(seconds), strconv.Itoa(callers)}
+		},
+	}
+}
+
+func (b bench) cCalls(key, label, client string, serve func(ip string) []string) contestant {
+	return contestant{
+		key: key, label: label, serve: serve,
+		call: func(addr string, seconds float64, callers int) []string {
+			return []string{b.program(client), "call", addr, number(seconds), strconv.Itoa(callers)}
 		},
 	}
 }
@@ -128,55 +160,32 @@ func measureCalls(ctx context.Context, b bench) (report, error) {
 }
 
 func (b bench) roundOf(ctx context.Context, c contestant, row *callRow) error {
-	one, err := b.measureAgain(ctx, c, 1, "taskset", "-c", strconv.Itoa(b.cpu))
+	one, err := b.measureOne(ctx, c, 1, b.pinned()...)
 	if err != nil {
 		return err
 	}
-	many, err := b.measureAgain(ctx, c, inFlight)
+	many, err := b.measureOne(ctx, c, inFlight)
 	row.Sequential = append(row.Sequential, one)
 	row.Parallel = append(row.Parallel, many)
 	return err
 }
 
-// attempts is how often a measurement is tried: on a busy machine 1.1.1 may find
-// nobody in time.
-const attempts = 3
+// pinned is what goes before the commands of both ends of a latency measurement.
+func (b bench) pinned() []string { return []string{"taskset", "-c", strconv.Itoa(b.cpu)} }
 
-func (b bench) measureAgain(ctx context.Context, c contestant, callers int, prefix ...string) (result callResult, err error) {
-	for range attempts {
-		if result, err = b.measureOne(ctx, c, callers, prefix...); err == nil || ctx.Err() != nil {
-			break
-		}
-		progress("%s: %v", c.label, err)
-	}
-	return result, err
-}
-
-// measureOne starts a server and a client, both behind prefix.
 func (b bench) measureOne(ctx context.Context, c contestant, callers int, prefix ...string) (result callResult, err error) {
-	ip := b.addr(serverHost).String()
-	server, err := b.spawn(ctx, serverHost, c.env, append(slices.Clone(prefix), c.serve(ip)...)...)
-	if err != nil {
-		return result, err
-	}
-	defer server.end()
-	var at struct{ Addr string }
-	if err := server.next(&at, 20*time.Second); err != nil {
-		return result, err
-	}
-	client, err := b.spawn(ctx, clientHost, c.env, append(slices.Clone(prefix), c.call(at.Addr, b.seconds, callers)...)...)
-	if err != nil {
-		return result, err
-	}
-	defer client.end()
-	patience := time.Duration(b.seconds*float64(time.Second)) + 40*time.Second
-	if err := client.next(&result, patience); err != nil {
-		return result, err
-	}
-	if result.Calls == 0 {
-		return result, fmt.Errorf("no call of %d succeeded", result.Errors)
-	}
-	return result, nil
+	call := func(addr string) []string { return c.call(addr, b.seconds, callers) }
+	err = b.pair(ctx, pairOf{c.label, c.env, prefix, c.serve, call}, func(_, client *child) error {
+		patience := time.Duration(b.seconds*float64(time.Second)) + 40*time.Second
+		if err := client.next(&result, patience); err != nil {
+			return err
+		}
+		if result.Calls == 0 {
+			return fmt.Errorf("no call of %d succeeded", result.Errors)
+		}
+		return nil
+	})
+	return result, err
 }
 
 func (r *callRow) summarize() {

@@ -1,18 +1,24 @@
 //go:build linux
 
-// Command rpc is one end of the call benchmark: a server that echoes, or a client
-// that measures. It speaks either bare UDP or PeerLink.
+// Command rpc is one end of a benchmark: a server, or a client that measures.
 //
-//	rpc serve udp|node IP          prints {"addr": "IP:port"}, ends with its input
-//	rpc call  udp|node IP:port     prints a result
+//	rpc serve TRANSPORT IP          prints {"addr": "IP:port"}, and its allocations for
+//	                                each line "memory"; ends with its input
+//	rpc call TRANSPORT IP:port      echoes one after the other: prints a result
+//	rpc blob TRANSPORT IP:port      results of -size bytes: prints a result
+//	rpc bulk TRANSPORT IP:port      echoes without and with a bulk transfer beside them
+//	rpc memory TRANSPORT IP:port    what -calls echoes allocate
+//
+// The program in ../peers is built of the same files, but for transports.go: links
+// to them, because it belongs to another module.
 package main
 
 import (
+	"bufio"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"net/netip"
 	"os"
 	"runtime/pprof"
@@ -26,24 +32,33 @@ var payload = strings.Repeat("x", 64)
 // warmUp is how long calls are made before they count.
 const warmUp = 200 * time.Millisecond
 
+// timeout is that of one call.
+const timeout = 2 * time.Second
+
 var (
 	seconds = flag.Float64("secs", 2, "how long to measure, in `s`econds")
 	callers = flag.Int("callers", 1, "how many calls are in flight")
+	size    = flag.Int("size", 1<<20, "how large a result is, in `bytes`")
+	calls   = flag.Int("calls", 20000, "how many calls memory is measured over")
 	profile = flag.String("cpuprofile", "", "write a CPU profile of the measurement to `file`")
 )
 
-// An echo makes one call.
-type echo func() error
+// A client is one caller's end. Callers may share what is behind it.
+type client struct {
+	echo func() error
+	blob func(size int) error // nil if the transport has no such function
+}
 
 // A transport is what the benchmark runs over.
 type transport interface {
-	// serve echoes until the process ends, and returns where.
+	// serve answers until the process ends, and returns where.
 	serve(ip netip.Addr) (netip.AddrPort, error)
 	// connect returns a client of the server for each caller.
-	connect(server netip.AddrPort, callers int) ([]echo, error)
+	connect(server netip.AddrPort, callers int) ([]client, error)
 }
 
-var transports = map[string]transport{"udp": udp{}, "node": node{}}
+// verbs are what a client can do. Each prints one or more JSON objects.
+var verbs = map[string]func([]client) error{"call": call, "blob": blob, "bulk": bulk, "memory": memory}
 
 func main() {
 	flag.Parse()
@@ -55,17 +70,25 @@ func main() {
 
 func run(args []string) error {
 	if len(args) != 3 || transports[args[1]] == nil {
-		return errors.New("usage: rpc [flags] serve|call udp|node ADDRESS")
+		return errors.New("usage: rpc [flags] serve|call|blob|bulk|memory TRANSPORT ADDRESS")
 	}
 	over := transports[args[1]]
-	switch args[0] {
-	case "serve":
+	if args[0] == "serve" {
 		return serve(over, args[2])
-	case "call":
-		return call(over, args[2])
-	default:
-		return fmt.Errorf("neither serve nor call: %q", args[0])
 	}
+	verb := verbs[args[0]]
+	if verb == nil {
+		return fmt.Errorf("what is %q?", args[0])
+	}
+	server, err := netip.ParseAddrPort(args[2])
+	if err != nil {
+		return err
+	}
+	clients, err := over.connect(server, *callers)
+	if err != nil {
+		return err
+	}
+	return verb(clients)
 }
 
 func serve(over transport, ip string) error {
@@ -82,31 +105,20 @@ func serve(over transport, ip string) error {
 	if err != nil {
 		return err
 	}
-	if err := json.NewEncoder(os.Stdout).Encode(map[string]any{"addr": at}); err != nil {
+	if err := say(map[string]any{"addr": at}); err != nil {
 		return err
 	}
-	_, err = io.Copy(io.Discard, os.Stdin)
-	return err
+	in := bufio.NewScanner(os.Stdin)
+	for in.Scan() {
+		if err := say(allocated()); err != nil {
+			return err
+		}
+	}
+	return in.Err()
 }
 
-func call(over transport, addr string) error {
-	server, err := netip.ParseAddrPort(addr)
-	if err != nil {
-		return err
-	}
-	clients, err := over.connect(server, *callers)
-	if err != nil {
-		return err
-	}
-	measure(clients, warmUp)
-	stop, err := startProfile()
-	if err != nil {
-		return err
-	}
-	result := measure(clients, time.Duration(*seconds*float64(time.Second)))
-	stop()
-	return json.NewEncoder(os.Stdout).Encode(result)
-}
+// say prints an object on a line.
+func say(v any) error { return json.NewEncoder(os.Stdout).Encode(v) }
 
 // startProfile starts the profile that was asked for, if any.
 func startProfile() (stop func(), err error) {

@@ -17,12 +17,12 @@ type result struct {
 	Seconds float64 `json:"seconds"`
 }
 
-// measure has every client call one after the other for the given time.
-func measure(clients []echo, d time.Duration) result {
-	logs := make([]record, len(clients))
+// measure makes the calls of each caller one after the other for the given time.
+func measure(callers []func() error, d time.Duration) result {
+	logs := make([]record, len(callers))
 	var wg sync.WaitGroup
 	begin := time.Now()
-	for i, call := range clients {
+	for i, call := range callers {
 		logs[i].took = make([]time.Duration, 0, 1<<16)
 		wg.Go(func() { logs[i].fill(call, begin.Add(d)) })
 	}
@@ -45,7 +45,7 @@ type record struct {
 	errors int
 }
 
-func (r *record) fill(call echo, end time.Time) {
+func (r *record) fill(call func() error, end time.Time) {
 	for begin := time.Now(); begin.Before(end); {
 		err := call()
 		now := time.Now()

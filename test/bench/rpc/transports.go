@@ -12,7 +12,7 @@ import (
 	peerlink "github.com/peerlink/peerlink/core"
 )
 
-const timeout = 2 * time.Second
+var transports = map[string]transport{"udp": udp{}, "node": node{echoOnce}, "raw": node{echoRaw}}
 
 // udp is the floor: one datagram there, one back, nothing else.
 type udp struct{}
@@ -36,7 +36,7 @@ func (udp) serve(ip netip.Addr) (netip.AddrPort, error) {
 }
 
 // connect gives every caller a socket of its own.
-func (udp) connect(server netip.AddrPort, callers int) (clients []echo, _ error) {
+func (udp) connect(server netip.AddrPort, callers int) (clients []client, _ error) {
 	for range callers {
 		conn, err := net.ListenUDP("udp4", nil)
 		if err != nil {
@@ -46,32 +46,38 @@ func (udp) connect(server netip.AddrPort, callers int) (clients []echo, _ error)
 			return nil, err
 		}
 		out, in := []byte(payload), make([]byte, 2048)
-		clients = append(clients, func() error {
+		clients = append(clients, client{echo: func() error {
 			if _, err := conn.WriteToUDPAddrPort(out, server); err != nil {
 				return err
 			}
 			_, _, err := conn.ReadFromUDPAddrPort(in)
 			return err
-		})
+		}})
 	}
 	return clients, nil
 }
 
 // node is PeerLink as an application uses it.
-type node struct{}
+type node struct {
+	echo func(*peerlink.Peer) error
+}
 
 func (node) serve(ip netip.Addr) (netip.AddrPort, error) {
-	n, err := start("anchor")
+	n, err := start("anchor", map[string]any{
+		"echo": func(s string) string { return s },
+		"blob": func(size int) []byte { return make([]byte, min(max(size, 0), 1<<24)) },
+		// One argument is an array of one, and an array is a value.
+		"raw": peerlink.RawHandler(func(_ context.Context, req peerlink.Payload) (peerlink.Payload, error) { return req, nil }),
+	})
 	if err != nil {
 		return netip.AddrPort{}, err
 	}
-	err = n.Handle("echo", func(s string) string { return s })
-	return netip.AddrPortFrom(ip, n.UDPPort()), err
+	return netip.AddrPortFrom(ip, n.UDPPort()), nil
 }
 
 // connect has all callers share one node.
-func (node) connect(server netip.AddrPort, callers int) (clients []echo, _ error) {
-	n, err := start("caller")
+func (t node) connect(server netip.AddrPort, callers int) (clients []client, _ error) {
+	n, err := start("caller", nil)
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +86,10 @@ func (node) connect(server netip.AddrPort, callers int) (clients []echo, _ error
 		return nil, err
 	}
 	for range callers {
-		clients = append(clients, func() error { return echoOnce(p) })
+		clients = append(clients, client{
+			echo: func() error { return t.echo(p) },
+			blob: func(size int) error { return fetch(p, size) },
+		})
 	}
 	return clients, nil
 }
@@ -95,7 +104,30 @@ func echoOnce(p *peerlink.Peer) error {
 	return err
 }
 
+// encoded is ["xx…"] in CBOR, made once: what a call costs without its arguments.
+var encoded = peerlink.Payload{Codec: peerlink.CBOR, Bytes: append([]byte{0x81, 0x78, byte(len(payload))}, payload...)}
+
+func echoRaw(p *peerlink.Peer) error {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	out, err := p.CallRaw(ctx, "raw", encoded)
+	if err == nil && len(out.Bytes) < len(payload) {
+		return fmt.Errorf("the echo is %q", out.Bytes)
+	}
+	return err
+}
+
+func fetch(p *peerlink.Peer, size int) error {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	b, err := peerlink.Call[[]byte](ctx, p, "blob", size)
+	if err == nil && len(b) != size {
+		return fmt.Errorf("%d bytes instead of %d", len(b), size)
+	}
+	return err
+}
+
 // start starts a node that looks for nobody: discovery is another benchmark.
-func start(name string) (*peerlink.Node, error) {
-	return peerlink.Start(context.Background(), peerlink.Config{Name: name, Discovery: []peerlink.Discovery{}})
+func start(name string, handlers map[string]any) (*peerlink.Node, error) {
+	return peerlink.Start(context.Background(), peerlink.Config{Name: name, Discovery: []peerlink.Discovery{}, Handlers: handlers})
 }
