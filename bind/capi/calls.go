@@ -144,7 +144,10 @@ func (n *node) startCall(p *peerlink.Peer, c call, done func(peerlink.Payload, e
 		done(peerlink.Payload{}, peerlink.ErrPeerNotFound)
 		return
 	}
-	n.calls.cancelBy(c.id, p.StartCall(c.fn, c.req, c.timeout, done))
+	n.calls.cancelBy(c.id, p.StartCall(c.fn, c.req, c.timeout, func(result peerlink.Payload, err error) {
+		n.peers.spoke(p)
+		done(result, err)
+	}))
 }
 
 // refuseCall ends a call that was never made.

@@ -8,7 +8,7 @@
 //
 //	pump     one a node   from plgo_open to plgo_close: outbound queue, spilled events
 //	forward  one a start  events of core to the application
-//	refresh  one a start  round-trip times to the snapshot
+//	refresh  one a start  what changes without an event, to the snapshot
 //
 // Calls have none, neither ours nor those of peers: what core has to say of them
 // comes on its own goroutines, which are not held up.
@@ -31,6 +31,10 @@ package main
 #cgo noescape plq_done
 #cgo nocallback plq_done
 #cgo nocallback plq_set_ports
+#cgo noescape plq_set_fingerprint
+#cgo nocallback plq_set_fingerprint
+#cgo noescape plq_secret
+#cgo nocallback plq_secret
 #cgo nocallback plq_set_state
 #cgo noescape plq_set_error
 #cgo nocallback plq_set_error
@@ -69,7 +73,8 @@ func init() {
 var (
 	_ = map[bool]int{false: 0, C.PLQ_VERSION == peerlink.Version: 1}
 	_ = map[bool]int{false: 0, C.PL_E_INTERNAL == -int(peerlink.CodeInternal): 1}
-	_ = map[bool]int{false: 0, C.PL_E_NAME_CONFLICT == -int(peerlink.CodeNameConflict): 1}
+	_ = map[bool]int{false: 0, C.PL_E_GONE == -int(peerlink.CodeGone): 1}
+	_ = map[bool]int{false: 0, C.PL_LEGACY_OFF == int(peerlink.CompatOff) && C.PL_LEGACY_ON == int(peerlink.CompatOn): 1}
 	_ = map[bool]int{false: 0, C.PL_JSON == int(peerlink.JSON) && C.PL_CBOR == int(peerlink.CBOR): 1}
 )
 
@@ -100,13 +105,9 @@ func textOf(err error) (typ, text string) {
 		if r, ok := errors.AsType[*peerlink.RemoteError](err); ok {
 			return r.Type, r.Message
 		}
-	case e.Code == peerlink.CodeTimeout, e.Code == peerlink.CodeCanceled, e.Code == peerlink.CodeClosed:
-		return "", e.Code.String() // their causes, from package context and net, say less
 	}
-	if e.Err != nil {
-		return "", e.Err.Error()
-	}
-	return "", e.Code.String()
+	bare := peerlink.Error{Code: e.Code, Err: e.Err} // knows causes that say less than the code
+	return "", bare.Error()
 }
 
 // sentenceOf is textOf with the type in front.
@@ -142,6 +143,12 @@ func guard(st *C.int32_t) {
 
 func panicError(r any) error {
 	return &peerlink.Error{Code: peerlink.CodeInternal, Err: fmt.Errorf("%v\n%s", r, debug.Stack())}
+}
+
+// cBytes are the bytes of a caller of ours, for as long as its call lasts: core copies
+// what it keeps.
+func cBytes(p unsafe.Pointer, size C.uint32_t) []byte {
+	return unsafe.Slice((*byte)(p), int(size))
 }
 
 func nodeOf(h C.uintptr_t) *node { return cgo.Handle(h).Value().(*node) }
@@ -209,7 +216,7 @@ func plgo_call_begin(h C.uintptr_t, id C.uint64_t, to C.uint32_t, fn *C.char, ar
 	n := nodeOf(h)
 	return result(n.callWait(call{
 		id: uint64(id), peer: uint32(to), fn: C.GoString(fn),
-		req: n.request(C.GoBytes(args, C.int(size))), timeout: callTimeout(timeoutMS),
+		req: n.request(cBytes(args, size)), timeout: callTimeout(timeoutMS),
 	}))
 }
 
@@ -217,7 +224,7 @@ func plgo_call_begin(h C.uintptr_t, id C.uint64_t, to C.uint32_t, fn *C.char, ar
 func plgo_reply(h C.uintptr_t, id C.uint64_t, data unsafe.Pointer, size C.uint32_t) (st C.int32_t) {
 	defer guard(&st)
 	n := nodeOf(h)
-	n.served.reply(uint64(id), n.payload(C.GoBytes(data, C.int(size))))
+	n.served.reply(uint64(id), n.payload(cBytes(data, size)))
 	return C.PL_OK
 }
 
@@ -227,4 +234,26 @@ func plgo_reply_error(h C.uintptr_t, id C.uint64_t, typ *C.char, message unsafe.
 	text := string(C.GoBytes(message, C.int(size)))
 	nodeOf(h).served.fail(uint64(id), &peerlink.RemoteError{Type: C.GoString(typ), Message: text})
 	return C.PL_OK
+}
+
+//export plgo_call_wanted
+func plgo_call_wanted(h C.uintptr_t, id C.uint64_t) (st C.int32_t) {
+	defer guard(&st)
+	if nodeOf(h).served.wanted(uint64(id)) {
+		return 1
+	}
+	return 0
+}
+
+//export plgo_secret_new
+func plgo_secret_new(buf *C.char, size C.size_t) (st C.int32_t) {
+	defer guard(&st)
+	secret := peerlink.NewSecret()
+	if uint64(size) <= uint64(len(secret)) {
+		return fail(&peerlink.Error{Code: peerlink.CodeTooLarge})
+	}
+	out := unsafe.Slice(buf, len(secret)+1)
+	copyText(out, secret)
+	out[len(secret)] = 0
+	return C.int32_t(len(secret))
 }

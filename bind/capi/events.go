@@ -14,8 +14,8 @@ import (
 	peerlink "github.com/peerlink/peerlink/core"
 )
 
-// rttEvery is how often the snapshot gets the round-trip times: they are no events.
-const rttEvery = time.Second
+// refreshEvery is how often the snapshot gets what is no event: round-trip times, sessions.
+const refreshEvery = time.Second
 
 // event is a pl_record to be.
 type event struct {
@@ -139,7 +139,7 @@ func (n *node) forward(s *session) {
 	defer n.caught("forward")
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	s.wg.Go(func() { n.refreshRTT(ctx) })
+	s.wg.Go(func() { n.refresh(ctx) })
 	for e := range s.core.Events(ctx) {
 		n.forwardOne(e)
 	}
@@ -169,9 +169,9 @@ func (n *node) forwardOne(e peerlink.Event) {
 	n.events.push(out)
 }
 
-func (n *node) refreshRTT(ctx context.Context) {
+func (n *node) refresh(ctx context.Context) {
 	defer n.caught("refresh")
-	tick := time.NewTicker(rttEvery)
+	tick := time.NewTicker(refreshEvery)
 	defer tick.Stop()
 	for {
 		select {

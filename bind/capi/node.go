@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 	"unicode/utf8"
+	"unsafe"
 
 	peerlink "github.com/peerlink/peerlink/core"
 )
@@ -115,7 +116,7 @@ func newNode(c *C.plq_node, cfg *C.pl_config) (*node, error) {
 			max:      int(cfg.inbound_bytes / C.sizeof_pl_record),
 			maxBytes: 4 * int(cfg.inbound_bytes),
 		},
-		peers:  newPeers(c),
+		peers:  newPeers(c, cfg.secret != nil && *cfg.secret != 0),
 		calls:  calls{open: make(map[uint64]*underway)},
 		served: served{open: make(map[uint64]*peerlink.Request)},
 		fns:    make(map[string]bool),
@@ -127,6 +128,10 @@ func newNode(c *C.plq_node, cfg *C.pl_config) (*node, error) {
 		UDPPort: uint16(cfg.udp_port),
 		TCPPort: uint16(cfg.tcp_port),
 		Logger:  slog.New(&logHandler{events: &n.events, max: C.uint16_t(cfg.log_level)}),
+		Compat:  peerlink.Compat(cfg.allow_legacy),
+	}
+	if cfg.state_dir != nil {
+		n.config.StateDir = C.GoString(cfg.state_dir)
 	}
 	if cfg.interfaces != nil {
 		names := C.GoString(cfg.interfaces)
@@ -149,7 +154,7 @@ func (n *node) backends() []peerlink.Discovery {
 	case C.PL_DISC_ZEROCONF:
 		return []peerlink.Discovery{peerlink.Zeroconf()}
 	default:
-		return []peerlink.Discovery{peerlink.MDNS()}
+		return nil // what core prefers, which is mDNS
 	}
 }
 
@@ -190,18 +195,29 @@ func (n *node) start() error {
 	for fn := range n.fns {
 		cfg.Handlers[fn] = n.handler(s, fn)
 	}
-	core, err := peerlink.Start(n.alive, cfg)
+	core, err := n.startCore(cfg)
 	if err != nil {
 		return err
 	}
 	s.core = core
 	n.session = s
 	C.plq_set_ports(n.c, C.uint16_t(core.UDPPort()), C.uint16_t(core.TCPPort()))
+	key := core.Fingerprint().String()
+	C.plq_set_fingerprint(n.c, (*C.char)(unsafe.Pointer(unsafe.StringData(key))), C.size_t(len(key)))
 	C.plq_set_state(n.c, C.PLQ_RUNNING)
 	n.events.push(event{typ: C.PL_EV_STARTED})
 	s.becomeReady()
 	s.wg.Go(func() { n.forward(s) })
 	return nil
+}
+
+// startCore lends core the secret, of which the only copy is in C: core keeps no text
+// of it.
+func (n *node) startCore(cfg peerlink.Config) (*peerlink.Node, error) {
+	var size C.size_t
+	secret := C.plq_secret(n.c, &size)
+	cfg.Secret = unsafe.String((*byte)(unsafe.Pointer(secret)), int(size))
+	return peerlink.Start(n.alive, cfg)
 }
 
 func (n *node) stop(timeout time.Duration) error {

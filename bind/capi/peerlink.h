@@ -26,6 +26,16 @@
  * PL_E_FORKED at once. fork followed by exec is fine.
  *
  * Memory. The library copies what it is given before it returns.
+ *
+ * Privacy. Nodes of this library encrypt all they say to each other. Those that
+ * are given the same secret authenticate each other besides, and nobody without
+ * it can find, call or overhear them. With nodes of PyPI peerlink 1.x, which can
+ * neither, only a node without a secret speaks, unless pl_config.allow_legacy
+ * says otherwise.
+ *
+ * Versions. A struct that begins with its size may get more fields at its end.
+ * A program that was compiled with an older header goes on to work: fields that
+ * it does not know have their defaults, and are not written.
  */
 #ifndef PEERLINK_H
 #define PEERLINK_H
@@ -72,19 +82,20 @@ typedef enum pl_status {
 	PL_E_CLOSED = -2,           /* the node was stopped */
 	PL_E_PEER_NOT_FOUND = -3,   /* nobody of that name is up */
 	PL_E_AMBIGUOUS = -4,        /* two live nodes hold the name */
-	PL_E_TIMEOUT = -5,          /* no answer in time */
+	PL_E_TIMEOUT = -5,          /* no answer in time; the text tells if the function is still running there */
 	PL_E_REMOTE = -6,           /* the handler of the peer failed: its type and message */
 	PL_E_TOO_LARGE = -7,        /* larger than the peer can take, or than the buffer given */
 	PL_E_REFUSED = -8,          /* the peer refused */
 	PL_E_OVERLOADED = -9,       /* too many at once */
-	PL_E_UNAUTHENTICATED = -10, /* not of our realm */
-	PL_E_NO_HANDLER = -11,      /* nothing registered under that name */
+	PL_E_UNAUTHENTICATED = -10, /* not of our realm, or not the node that had the name before */
+	PL_E_NO_HANDLER = -11,      /* nothing registered under that name; of a 1.x node it is PL_E_REMOTE */
 	PL_E_INVALID = -12,         /* an argument is wrong */
 	PL_E_IO = -13,              /* the operating system says no: sockets, files */
-	PL_E_CANCELED = -14,        /* by pl_cancel */
+	PL_E_CANCELED = -14,        /* by pl_cancel; the peer may have run the function nevertheless */
 	PL_E_PERMISSION = -15,      /* the operating system denies the local network */
 	PL_E_UNSUPPORTED = -16,     /* not in this build, or not with this peer */
 	PL_E_NAME_CONFLICT = -17,   /* the name is taken; reserved: such a node is renamed, see PL_EV_RENAMED */
+	PL_E_GONE = -18,            /* the peer left, or was restarted, before it answered */
 	PL_E_HANDLE = -64,          /* no such node: never opened, or closed */
 	PL_E_STATE = -65,           /* not now: not started, or started twice */
 	PL_E_AGAIN = -66,           /* the outbound queue is full, or nothing yet: try again */
@@ -126,7 +137,10 @@ typedef enum pl_log_level { PL_LOG_OFF = 0, PL_LOG_ERROR = 1, PL_LOG_WARN = 2, P
  * followed, if there are keyword arguments, by one map of them:
  *	[25, 17]		[25, 17]{"scale": 2}
  * In CBOR this is a CBOR sequence (RFC 8742). A result payload is one value.
- * JSON is RFC 8259 plus the numbers NaN, Infinity and -Infinity. */
+ * JSON is RFC 8259 plus the numbers NaN, Infinity and -Infinity. Payloads of up
+ * to 16 MiB go to and come from nodes of this library; with 1.x nodes, what fits
+ * into 1200 bytes with what is around it. If both ends use the same codec, nothing
+ * in between looks into a payload: whoever gets one checks it. */
 typedef enum pl_codec { PL_JSON = 1, PL_CBOR = 2 } pl_codec;
 
 typedef enum pl_discovery {
@@ -137,6 +151,17 @@ typedef enum pl_discovery {
 } pl_discovery;
 
 #define PL_HIDDEN 1u             /* pl_config.flags: find and call others without being announced */
+
+/* Whether to speak with PyPI peerlink 1.x nodes, which neither encrypt nor authenticate. */
+typedef enum pl_legacy {
+	PL_LEGACY_DEFAULT = 0,   /* no if there is a secret, else yes */
+	PL_LEGACY_OFF = 1,
+	PL_LEGACY_ON = 2         /* find them, call them, and let them call. With a secret, PL_DISC_ZEROCONF does not find them */
+} pl_legacy;
+
+#define PL_SECRET_MAX 1024u      /* bytes of pl_config.secret */
+#define PL_SECRET_CAP 64u        /* room enough for what pl_secret_new writes */
+#define PL_FINGERPRINT_CAP 72u   /* room enough for a fingerprint: 64 hexadecimal digits and a NUL */
 
 typedef struct pl_config {
 	uint32_t size;           /* sizeof(pl_config), set by pl_config_init */
@@ -150,6 +175,14 @@ typedef struct pl_config {
 	uint32_t inbound_bytes;  /* memory for events not yet taken, a power of two from 4096; default 1 MiB */
 	uint32_t outbound_bytes; /* memory for calls and replies not yet sent, a power of two from 4096; default 256 KiB */
 	uint32_t log_level;      /* pl_log_level up to which PL_EV_LOG events come; default PL_LOG_OFF */
+
+	uint32_t allow_legacy;   /* pl_legacy */
+	const char *secret;      /* what the nodes of a realm share, 1 to 1024 bytes; best of pl_secret_new. Any other text
+	                            costs some 0.1 s and 64 MiB at pl_start. NULL or "" is the open realm: encrypted, but
+	                            anybody on the network may take part. pl_open copies it and pl_close overwrites the
+	                            copy; it is in no text, event or log line */
+	const char *state_dir;   /* directory that keeps the key of the node, so that its fingerprint survives a restart; made
+	                            if need be, readable by the owner only, for one node. NULL or "": a new key with each start */
 } pl_config;
 
 typedef struct pl_event {
@@ -167,8 +200,11 @@ typedef struct pl_event {
 } pl_event;
 
 #define PL_F_NO_CALLER 1u        /* PL_EV_CALL: the request named no caller */
+#define PL_F_ENCRYPTED 2u        /* PL_EV_CALL: it came encrypted */
+#define PL_F_AUTHENTICATED 4u    /* PL_EV_CALL: the caller has proved that it has our secret */
 
-/* The name the caller of a PL_EV_CALL gave itself. It is a claim, not proof. [C] */
+/* The name the caller of a PL_EV_CALL gave itself. It is a claim, not proof: with
+ * PL_F_AUTHENTICATED, that of somebody who has our secret. [C] */
 static inline const char *pl_event_caller(const pl_event *ev)
 {
 	return ev->name_len > ev->aux ? ev->name + ev->aux + 1 : "";
@@ -196,12 +232,17 @@ typedef struct pl_peer_info {
 	char addr[64];           /* address without the port; IPv6 link-local with its zone */
 	uint16_t udp_port, tcp_port;
 	uint32_t flags;          /* PL_PEER_* */
-	uint32_t rtt_us;         /* last measured round trip in microseconds, 0 if none */
+	uint32_t rtt_us;         /* round trip in microseconds: smoothed, of a 1.x node that of the last ping; 0 if none */
+
+	uint32_t loss_ppm;       /* packets to the peer that had to be sent again, of a million; 0 for a 1.x node */
+	char fingerprint[72];    /* of the peer's key, 64 hexadecimal digits; "" while there is no session */
 } pl_peer_info;
 
 #define PL_PEER_UP     1u
 #define PL_PEER_LEGACY 2u        /* a PyPI peerlink 1.x node */
 #define PL_PEER_STATIC 4u        /* given by pl_peer_add */
+#define PL_PEER_ENCRYPTED 8u     /* there is an encrypted session: it is made when the peer is found, or at the first call */
+#define PL_PEER_AUTHENTICATED 16u/* the peer has proved that it has our secret; never in the open realm */
 
 /* ---- the library ------------------------------------------------------- */
 
@@ -211,13 +252,17 @@ PL_API const char *pl_strstatus(int32_t status);          /* [C] static text, ne
 /* The text of the last failing call of this thread. Copies at most cap-1
  * bytes and a NUL; returns the length of the whole text. [C] */
 PL_API size_t      pl_last_error(char *buf, size_t cap);
+/* Makes a secret that cannot be guessed, of 48 characters, and writes it with a NUL.
+ * Returns its length; PL_E_TOO_LARGE if cap is less than 49. PL_SECRET_CAP is enough. [Go] */
+PL_API int32_t     pl_secret_new(char *buf, size_t cap);
 
 /* ---- lifecycle --------------------------------------------------------- */
 
 PL_API void        pl_config_init(pl_config *cfg);        /* [C] zeros, size and defaults */
 /* Makes a node; no network yet. Handlers registered now miss no call. [Go] */
 PL_API int32_t     pl_open(const pl_config *cfg, pl_node *out);
-/* Binds the sockets and announces the node. Waits for no peer and for no network. [Go] */
+/* Binds the sockets and announces the node. Waits for no peer and for no network. PL_E_INVALID if the secret is
+ * damaged, PL_E_PERMISSION if others can read the key in state_dir. [Go] */
 PL_API int32_t     pl_start(pl_node n);
 /* Says goodbye, ends running calls with PL_E_CLOSED; waits up to timeout_ms for handlers. A stopped node can be started again. [Go] */
 PL_API int32_t     pl_stop(pl_node n, uint32_t timeout_ms);
@@ -226,6 +271,9 @@ PL_API int32_t     pl_close(pl_node n);
 
 /* The ports that are bound; each may be NULL. PL_E_STATE before pl_start. [C] */
 PL_API int32_t     pl_ports(pl_node n, uint16_t *udp, uint16_t *tcp);
+/* Writes the fingerprint of the node's own key, as others see it in pl_peer_info. Returns
+ * its length, PL_E_TOO_LARGE if it and a NUL do not fit; PL_E_STATE before pl_start. [C] */
+PL_API int32_t     pl_fingerprint(pl_node n, char *buf, size_t cap);
 
 /* ---- inbound events ---------------------------------------------------- */
 
@@ -255,6 +303,10 @@ PL_API int32_t     pl_reply_error(pl_node n, pl_id call, const char *type, const
  * it. For threads that serve calls; frame and audio threads take pl_reply. [Go] */
 PL_API int32_t     pl_reply_now(pl_node n, pl_id call, const void *result, uint32_t len);
 PL_API int32_t     pl_reply_error_now(pl_node n, pl_id call, const char *type, const char *message); /* [Go] */
+/* Whether somebody waits for the answer to a PL_EV_CALL: 1, or 0 if it is answered, the
+ * caller has canceled it or is gone, or its time is over. It wants an answer all the
+ * same. For functions that take long, to ask now and then; of a caller of 1.x nothing is known: 1. [Go] */
+PL_API int32_t     pl_call_wanted(pl_node n, pl_id call);
 /* Calls of fn become PL_EV_CALL events. Before or after pl_start. [Go] */
 PL_API int32_t     pl_register(pl_node n, const char *fn);
 PL_API int32_t     pl_unregister(pl_node n, const char *fn);                                      /* [Go] */

@@ -17,23 +17,42 @@ const maxPeers = 4096
 
 // peers numbers the peers of core, and mirrors them in C.
 type peers struct {
-	c     *C.plq_node
-	mu    sync.Mutex
-	last  uint32
-	ids   map[*peerlink.Peer]uint32
-	known map[uint32]*known
-	order []uint32 // of known, by age
+	c      *C.plq_node
+	secret bool // peers have something to prove
+	mu     sync.Mutex
+	last   uint32
+	ids    map[*peerlink.Peer]uint32
+	known  map[uint32]*known
+	order  []uint32 // of known, by age
 }
 
 // known is a peer as C was told.
 type known struct {
 	peer *peerlink.Peer
-	rtt  time.Duration
+	line line
 	down bool // for ever: another node has its name
+	safe bool // C was told of its session, and that it is authenticated if it can be
 }
 
-func newPeers(c *C.plq_node) peers {
-	return peers{c: c, ids: make(map[*peerlink.Peer]uint32), known: make(map[uint32]*known)}
+// line is what changes without an event.
+type line struct {
+	rtt                      time.Duration
+	lossPPM                  uint32
+	key                      peerlink.Fingerprint // zero: no session
+	encrypted, authenticated bool
+	legacy                   bool // a peer that was given by its address shows it
+	tcpPort                  uint16
+}
+
+func lineOf(p *peerlink.Peer) line {
+	return line{
+		rtt: p.RTT(), lossPPM: uint32(p.Loss() * 1e6), key: p.Fingerprint(),
+		encrypted: p.Encrypted(), authenticated: p.Authenticated(), legacy: p.Legacy(), tcpPort: p.TCPPort(),
+	}
+}
+
+func newPeers(c *C.plq_node, secret bool) peers {
+	return peers{c: c, secret: secret, ids: make(map[*peerlink.Peer]uint32), known: make(map[uint32]*known)}
 }
 
 // put brings the snapshot up to date for p and returns its number.
@@ -61,7 +80,8 @@ func (t *peers) mirror(p *peerlink.Peer, down bool) uint32 {
 		t.order = append(t.order, id)
 	}
 	k := t.known[id]
-	k.rtt, k.down = p.RTT(), down
+	k.line, k.down = lineOf(p), down
+	k.safe = k.line.encrypted && (k.line.authenticated || !t.secret)
 	info := peerInfo(id, p, k)
 	C.plq_peer_put(t.c, &info)
 	return id
@@ -83,12 +103,12 @@ func (t *peers) evict() {
 	}
 }
 
-// refresh writes the round-trip times that changed.
+// refresh writes what changed without an event.
 func (t *peers) refresh() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, k := range t.known {
-		if k.peer.RTT() != k.rtt {
+		if lineOf(k.peer) != k.line {
 			t.mirror(k.peer, k.down)
 		}
 	}
@@ -104,6 +124,19 @@ func (t *peers) get(id uint32) *peerlink.Peer {
 	return nil
 }
 
+// spoke is called when there was a call: whoever asks right after it shall find that
+// there is a session.
+func (t *peers) spoke(p *peerlink.Peer) {
+	if p == nil || !p.Encrypted() {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if id, ok := t.ids[p]; ok && !t.known[id].safe {
+		t.mirror(p, t.known[id].down)
+	}
+}
+
 // number is put for a peer that is most probably up to date. 0 stands for no peer.
 func (t *peers) number(p *peerlink.Peer) uint32 {
 	if p == nil {
@@ -111,10 +144,16 @@ func (t *peers) number(p *peerlink.Peer) uint32 {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if id, ok := t.ids[p]; ok {
+	if id, ok := t.ids[p]; ok && (t.known[id].safe || !p.Encrypted()) {
 		return id
 	}
-	return t.mirror(p, false)
+	return t.mirror(p, t.isDown(p))
+}
+
+// isDown reports whether p is known to be replaced.
+func (t *peers) isDown(p *peerlink.Peer) bool {
+	k := t.known[t.ids[p]]
+	return k != nil && k.down
 }
 
 // clear forgets all; numbers are not used again.
@@ -133,8 +172,18 @@ func peerInfo(id uint32, p *peerlink.Peer, k *known) C.pl_peer_info {
 		size:     C.uint32_t(unsafe.Sizeof(C.pl_peer_info{})),
 		peer:     C.pl_peer(id),
 		udp_port: C.uint16_t(addr.Port()),
-		tcp_port: C.uint16_t(p.TCPPort()),
-		rtt_us:   C.uint32_t(min(k.rtt.Microseconds(), 1<<32-1)),
+		tcp_port: C.uint16_t(k.line.tcpPort),
+		rtt_us:   C.uint32_t(min(k.line.rtt.Microseconds(), 1<<32-1)),
+		loss_ppm: C.uint32_t(k.line.lossPPM),
+	}
+	if k.line.key != (peerlink.Fingerprint{}) {
+		copyText(info.fingerprint[:], k.line.key.String())
+	}
+	if k.line.encrypted {
+		info.flags |= C.PL_PEER_ENCRYPTED
+	}
+	if k.line.authenticated {
+		info.flags |= C.PL_PEER_AUTHENTICATED
 	}
 	copyText(info.id[:], p.ID().String())
 	copyText(info.name[:], p.Name())
@@ -142,7 +191,7 @@ func peerInfo(id uint32, p *peerlink.Peer, k *known) C.pl_peer_info {
 	if p.Up() && !k.down {
 		info.flags |= C.PL_PEER_UP
 	}
-	if p.Legacy() {
+	if k.line.legacy {
 		info.flags |= C.PL_PEER_LEGACY
 	}
 	if p.Static() {

@@ -237,6 +237,7 @@ const char *pl_strstatus(int32_t status)
 	case PL_E_PERMISSION: return "local network denied";
 	case PL_E_UNSUPPORTED: return "not supported";
 	case PL_E_NAME_CONFLICT: return "name is taken";
+	case PL_E_GONE: return "peer is gone";
 	case PL_E_HANDLE: return "no such node";
 	case PL_E_STATE: return "not in this state";
 	case PL_E_AGAIN: return "try again";
@@ -486,6 +487,8 @@ struct plq_node {
 	wake out_wake;
 	_Atomic int32_t state;  /* PLQ_NEW and so on; changes under out_lock */
 	_Atomic uint32_t ports; /* UDP<<16 | TCP */
+	size_t secret_len;
+	char secret[PL_SECRET_MAX]; /* from pl_open, for each start; overwritten by pl_close */
 	_Atomic uint64_t next_id;
 
 	mutex wait_lock;
@@ -498,6 +501,7 @@ struct plq_node {
 	pl_peer_info **peers;   /* all, ordered by pl_peer */
 	pl_peer_info **up;      /* those that are up, ordered by name; same capacity */
 	uint32_t npeers, nup, capacity;
+	char fingerprint[PL_FINGERPRINT_CAP]; /* under peer_lock as well */
 };
 
 static slot slots[SLOTS];
@@ -797,6 +801,20 @@ void plq_set_state(plq_node *n, int32_t state)
 }
 
 void plq_set_ports(plq_node *n, uint16_t udp, uint16_t tcp) { atomic_store(&n->ports, (uint32_t)udp << 16 | tcp); }
+
+void plq_set_fingerprint(plq_node *n, const char *text, size_t len)
+{
+	lock(&n->peer_lock);
+	memset(n->fingerprint, 0, sizeof n->fingerprint);
+	memcpy(n->fingerprint, text, len < sizeof n->fingerprint ? len : sizeof n->fingerprint - 1);
+	unlock(&n->peer_lock);
+}
+
+const char *plq_secret(plq_node *n, size_t *len)
+{
+	*len = n->secret_len;
+	return n->secret;
+}
 
 pl_id plq_next_id(plq_node *n) { return atomic_fetch_add_explicit(&n->next_id, 1, memory_order_relaxed) + 1; }
 
@@ -1106,13 +1124,17 @@ int32_t pl_peer_find(pl_node h, const char *name, pl_peer *out)
 	return hits == 1 ? PL_OK : fail(hits == 0 ? PL_E_PEER_NOT_FOUND : PL_E_AMBIGUOUS);
 }
 
+/* The structs of the first header, without what was added since. */
+#define PEER_INFO_MIN offsetof(pl_peer_info, loss_ppm)
+#define CONFIG_MIN offsetof(pl_config, allow_legacy)
+
 int32_t pl_peer_get(pl_node h, pl_peer p, pl_peer_info *out)
 {
 	plq_node *n;
 	int32_t st = enter(h, &n);
 	if (st < 0)
 		return st;
-	if (out == NULL || out->size < sizeof *out) {
+	if (out == NULL || out->size < PEER_INFO_MIN) {
 		leave(n);
 		return fail_text(PL_E_INVALID, "pl_peer_info.size is not set");
 	}
@@ -1120,7 +1142,7 @@ int32_t pl_peer_get(pl_node h, pl_peer p, pl_peer_info *out)
 	lock(&n->peer_lock);
 	const pl_peer_info *info = peer_by_id(n, p);
 	if (info != NULL)
-		*out = *info;
+		memcpy(out, info, size < sizeof *info ? size : sizeof *info);
 	unlock(&n->peer_lock);
 	out->size = size;
 	leave(n);
@@ -1375,6 +1397,8 @@ extern int32_t plgo_peer_add(uintptr_t go, char *name, char *addr, uint16_t udp,
 extern int32_t plgo_call_begin(uintptr_t go, uint64_t id, uint32_t to, char *fn, void *args, uint32_t len, uint32_t timeout_ms);
 extern int32_t plgo_reply(uintptr_t go, uint64_t id, void *result, uint32_t len);
 extern int32_t plgo_reply_error(uintptr_t go, uint64_t id, char *type, void *message, uint32_t len);
+extern int32_t plgo_call_wanted(uintptr_t go, uint64_t id);
+extern int32_t plgo_secret_new(char *buf, size_t cap);
 
 void pl_config_init(pl_config *cfg)
 {
@@ -1385,6 +1409,23 @@ void pl_config_init(pl_config *cfg)
 	cfg->codec = PL_JSON;
 	cfg->inbound_bytes = 1u << 20;
 	cfg->outbound_bytes = 256u << 10;
+}
+
+/* The length of s, which may be NULL; max + 1 if it is longer than max. */
+static size_t text_len(const char *s, size_t max)
+{
+	size_t n = 0;
+	while (s != NULL && n <= max && s[n] != 0)
+		n++;
+	return n;
+}
+
+/* memset that no compiler leaves out. */
+static void wipe(void *p, size_t len)
+{
+	volatile unsigned char *b = p;
+	while (len-- > 0)
+		*b++ = 0;
 }
 
 /* Says what is wrong with cfg, or NULL. */
@@ -1401,6 +1442,10 @@ static const char *config_fault(const pl_config *cfg)
 		return "unknown pl_codec";
 	if (cfg->log_level > PL_LOG_DEBUG)
 		return "unknown pl_log_level";
+	if (cfg->allow_legacy > PL_LEGACY_ON)
+		return "unknown pl_legacy";
+	if (text_len(cfg->secret, PL_SECRET_MAX) > PL_SECRET_MAX)
+		return "a secret has at most 1024 bytes";
 	if (in < 4096 || in > 1u << 30 || in & (in - 1) || out < 4096 || out > 1u << 30 || out & (out - 1))
 		return "the size of a queue is a power of two from 4096 to 1 GiB";
 	return NULL;
@@ -1422,6 +1467,7 @@ static void node_free(plq_node *n)
 	mutex_free(&n->wait_lock);
 	mutex_free(&n->peer_lock);
 	cond_free(&n->peer_cond);
+	wipe(n->secret, sizeof n->secret);
 	free(n);
 }
 
@@ -1454,6 +1500,9 @@ static plq_node *node_new(const pl_config *cfg, slot *s)
 		return NULL;
 	}
 	n->slot = s;
+	n->secret_len = text_len(cfg->secret, PL_SECRET_MAX);
+	if (n->secret_len > 0)
+		memcpy(n->secret, cfg->secret, n->secret_len);
 	mutex_init(&n->wake_lock);
 	mutex_init(&n->out_lock);
 	mutex_init(&n->wait_lock);
@@ -1494,9 +1543,11 @@ int32_t pl_open(const pl_config *cfg, pl_node *out)
 		return fail(PL_E_FORKED);
 	if (out != NULL)
 		*out = 0;
-	if (cfg == NULL || out == NULL || cfg->size < sizeof *cfg)
+	if (cfg == NULL || out == NULL || cfg->size < CONFIG_MIN)
 		return fail_text(PL_E_INVALID, "pl_config.size is not set");
-	pl_config c = *cfg;
+	pl_config c;
+	pl_config_init(&c);
+	memcpy(&c, cfg, cfg->size < sizeof c ? cfg->size : sizeof c);
 	const char *fault = config_fault(&c);
 	if (fault != NULL)
 		return fail_text(PL_E_INVALID, fault);
@@ -1717,4 +1768,43 @@ int32_t pl_ports(pl_node h, uint16_t *udp, uint16_t *tcp)
 	if (tcp != NULL)
 		*tcp = (uint16_t)ports;
 	return PL_OK;
+}
+
+int32_t pl_call_wanted(pl_node h, pl_id call)
+{
+	plq_node *n;
+	int32_t st = enter(h, &n);
+	if (st < 0)
+		return st;
+	st = plgo_call_wanted(n->go, call);
+	leave(n);
+	return st;
+}
+
+int32_t pl_fingerprint(pl_node h, char *buf, size_t cap)
+{
+	plq_node *n;
+	int32_t st = enter(h, &n);
+	if (st < 0)
+		return st;
+	char text[PL_FINGERPRINT_CAP];
+	int32_t state = atomic_load(&n->state);
+	lock(&n->peer_lock);
+	memcpy(text, n->fingerprint, sizeof text);
+	unlock(&n->peer_lock);
+	leave(n);
+	size_t len = strlen(text);
+	if (state != PLQ_RUNNING)
+		return not_running(state);
+	if (buf == NULL || len >= cap)
+		return fail(PL_E_TOO_LARGE);
+	memcpy(buf, text, len + 1);
+	return (int32_t)len;
+}
+
+int32_t pl_secret_new(char *buf, size_t cap)
+{
+	if (in_child())
+		return fail(PL_E_FORKED);
+	return buf != NULL ? plgo_secret_new(buf, cap) : fail(PL_E_INVALID);
 }

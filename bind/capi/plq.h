@@ -47,6 +47,10 @@ void plq_out_sleep(plq_node *n);
 void plq_set_state(plq_node *n, int32_t state);
 /* What pl_ports returns. */
 void plq_set_ports(plq_node *n, uint16_t udp, uint16_t tcp);
+/* What pl_fingerprint returns. */
+void plq_set_fingerprint(plq_node *n, const char *text, size_t len);
+/* The secret that pl_open copied; valid until pl_close. */
+const char *plq_secret(plq_node *n, size_t *len);
 /* Ends a call of plgo_call_begin: with its result, or, if status < 0, the text of
  * the error. Copies; never blocks for long. Calls that nobody waits for are ignored. */
 void plq_done(plq_node *n, pl_id id, int32_t status, const void *data, size_t len);

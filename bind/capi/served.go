@@ -30,6 +30,14 @@ func (v *served) take(id uint64) *peerlink.Request {
 	return r
 }
 
+// wanted reports whether somebody waits for the answer of a call.
+func (v *served) wanted(id uint64) bool {
+	v.mu.Lock()
+	r := v.open[id]
+	v.mu.Unlock()
+	return r != nil && r.Context().Err() == nil
+}
+
 func (v *served) reply(id uint64, result peerlink.Payload) {
 	if r := v.take(id); r != nil {
 		r.Reply(result)
@@ -63,7 +71,7 @@ func (n *node) serve(r *peerlink.Request, fn string) {
 	}
 	id := uint64(C.plq_next_id(n.c))
 	n.served.add(id, r)
-	if !n.events.push(n.callEvent(id, r.Caller, fn, req.Bytes)) {
+	if !n.events.push(n.callEvent(id, r.Caller, fn, n.request(req.Bytes).Bytes)) {
 		n.served.fail(id, &peerlink.RemoteError{Type: "Overloaded", Message: n.config.Name + " does not keep up"})
 	}
 }
@@ -72,7 +80,13 @@ func (n *node) callEvent(id uint64, caller peerlink.Caller, fn string, args []by
 	e := event{typ: C.PL_EV_CALL, id: id, aux: uint16(len(fn)), data: args}
 	e.name = fn + "\x00" + clip(caller.Name, C.PLQ_NAME_MAX-C.PLQ_FN_MAX-1)
 	if !caller.Named {
-		e.flags = C.PL_F_NO_CALLER
+		e.flags |= C.PL_F_NO_CALLER
+	}
+	if caller.Fingerprint != (peerlink.Fingerprint{}) {
+		e.flags |= C.PL_F_ENCRYPTED
+	}
+	if caller.Authenticated {
+		e.flags |= C.PL_F_AUTHENTICATED
 	}
 	e.peer = n.peers.number(caller.Peer)
 	return e

@@ -80,6 +80,9 @@ func (s *session) call(ctx context.Context, peer, function string, req core.Payl
 			return err
 		}
 		res, err = res.Convert(core.CBOR)
+		if len(res.Bytes) == 0 && err == nil {
+			res = payload(nil, null)
+		}
 		return err
 	})
 	return res, err

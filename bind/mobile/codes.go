@@ -9,7 +9,7 @@ const (
 	CodeClosed          = int32(core.CodeClosed)          // the node is not running
 	CodePeerNotFound    = int32(core.CodePeerNotFound)    // nobody of that name is up
 	CodeAmbiguous       = int32(core.CodeAmbiguous)       // two live nodes hold the name
-	CodeTimeout         = int32(core.CodeTimeout)         // no answer in time
+	CodeTimeout         = int32(core.CodeTimeout)         // no answer in time; the text tells if the function is still running there
 	CodeRemote          = int32(core.CodeRemote)          // the peer's handler failed
 	CodeTooLarge        = int32(core.CodeTooLarge)        // larger than the peer can take
 	CodeRefused         = int32(core.CodeRefused)         // the peer refused
@@ -22,4 +22,5 @@ const (
 	CodePermission      = int32(core.CodePermission)      // the operating system denies the local network
 	CodeUnsupported     = int32(core.CodeUnsupported)     // not in this build, or not with this peer
 	CodeNameConflict    = int32(core.CodeNameConflict)    // the name is taken
+	CodeGone            = int32(core.CodeGone)            // the peer left, or was restarted, before it answered
 )

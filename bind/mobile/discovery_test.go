@@ -44,14 +44,15 @@ func (f fakeSink) Lost(name string, r core.DownReason) { f <- fmt.Sprint("lost "
 func (f fakeSink) Renamed(name string)                 { f <- "renamed " + name }
 func (f fakeSink) Failed(err error)                    { f <- "failed " + err.Error() }
 
-func next(t *testing.T, c <-chan string) string {
+func next[T any](t *testing.T, c <-chan T) T {
 	t.Helper()
 	select {
 	case s := <-c:
 		return s
 	case <-time.After(5 * time.Second):
 		t.Fatal("nothing came")
-		return ""
+		var none T
+		return none
 	}
 }
 

@@ -12,6 +12,16 @@
 // positional ones, followed, if there are keyword arguments, by one map of them.
 // EncodeJSON and DecodeJSON translate for programs without a CBOR library.
 //
+// A node passes them on as they are: check what a peer sent before you rely on it.
+// Each may have up to 16 MiB; with nodes of Python peerlink 1.x, what fits into 1200
+// bytes with what is around it.
+//
+// # Privacy
+//
+// Nodes of this library encrypt all they say to each other. Those with the same secret
+// (Config.SetSecret) authenticate each other besides, and are found and called by
+// nobody else.
+//
 // # Errors
 //
 // Java and Swift see the text of an error only, so that text ends in its code:

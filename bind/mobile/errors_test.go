@@ -66,6 +66,9 @@ func TestNullObjectsAreHarmless(t *testing.T) {
 	c.SetInterfaces(nil)
 	c.SetMulticastLock(nil)
 	c.SetLogger(nil)
+	c.SetSecret("x")
+	c.SetStateDir("x")
+	c.SetAllowLegacy(true)
 	for _, n := range []*Node{nil, {}, NewNode(nil, nil)} {
 		if err := n.Start(); err == nil || ErrorCode(err.Error()) != CodeInvalid {
 			t.Errorf("Start = %v, want CodeInvalid", err)
@@ -82,7 +85,7 @@ func TestNullObjectsAreHarmless(t *testing.T) {
 		if err := n.AddPeer("x", "127.0.0.1", 1); err == nil || ErrorCode(err.Error()) != CodeClosed {
 			t.Errorf("AddPeer = %v, want CodeClosed", err)
 		}
-		if n.Peers().Len() != 0 || n.Port() != 0 || n.Call("x", "f", nil, 0, nil) != 0 {
+		if n.Peers().Len() != 0 || n.Port() != 0 || n.Fingerprint() != "" || n.Waits(1) || n.Call("x", "f", nil, 0, nil) != 0 {
 			t.Error("a node that does not run has peers, a port or calls")
 		}
 		n.NetworkChanged()

@@ -32,6 +32,7 @@ type Event struct {
 	detail           string
 	callID           int64
 	data             []byte
+	authenticated    bool
 }
 
 // Kind returns one of the Event constants.
@@ -45,7 +46,7 @@ func (e *Event) Code() int32 { return e.get().code }
 func (e *Event) PeerID() string { return e.get().peerID }
 
 // PeerName returns the name of the peer; on EventCall, what the caller calls
-// itself, which is only a claim, or "".
+// itself, or "". That is only a claim: see Authenticated.
 func (e *Event) PeerName() string { return e.get().peerName }
 
 // Name returns the name of the function called, or on EventRenamed this node's.
@@ -62,6 +63,9 @@ func (e *Event) CallID() int64 { return e.get().callID }
 
 // Data returns the arguments of a call, in CBOR.
 func (e *Event) Data() []byte { return e.get().data }
+
+// Authenticated tells of an EventCall whether the caller has proved that it has our secret.
+func (e *Event) Authenticated() bool { return e.get().authenticated }
 
 func (e *Event) get() *Event {
 	if e == nil {

@@ -17,6 +17,7 @@ type lan struct {
 
 type lanDriver struct {
 	lan  *lan
+	kind string // the type of the service
 	name string
 	port int32
 	txt  []byte
@@ -25,10 +26,10 @@ type lanDriver struct {
 
 func (l *lan) driver() *lanDriver { return &lanDriver{lan: l} }
 
-func (d *lanDriver) Advertise(_, name string, port int32, txt []byte) error {
+func (d *lanDriver) Advertise(kind, name string, port int32, txt []byte) error {
 	d.lan.mu.Lock()
 	defer d.lan.mu.Unlock()
-	d.name, d.port, d.txt = name, port, slices.Clone(txt)
+	d.kind, d.name, d.port, d.txt = kind, name, port, slices.Clone(txt)
 	d.join()
 	for _, other := range d.lan.drivers {
 		d.show(other)
@@ -36,10 +37,10 @@ func (d *lanDriver) Advertise(_, name string, port int32, txt []byte) error {
 	return nil
 }
 
-func (d *lanDriver) Browse(_ string, sink DiscoverySink) error {
+func (d *lanDriver) Browse(kind string, sink DiscoverySink) error {
 	d.lan.mu.Lock()
 	defer d.lan.mu.Unlock()
-	d.sink = sink
+	d.kind, d.sink = kind, sink
 	d.join()
 	for _, other := range d.lan.drivers {
 		other.show(d)
@@ -67,7 +68,7 @@ func (d *lanDriver) join() {
 }
 
 func (d *lanDriver) show(to *lanDriver) {
-	if to.sink != nil && d.name != "" {
+	if to.sink != nil && d.name != "" && to.kind == d.kind {
 		to.sink.Found(d.name, "127.0.0.1", d.port, 0, d.txt)
 	}
 }

@@ -121,6 +121,16 @@ func (n *Node) Port() int32 {
 	return 0
 }
 
+// Fingerprint names the key of the running node, in 64 hexadecimal digits; "" if it is
+// not running.
+func (n *Node) Fingerprint() (fingerprint string) {
+	defer guard("fingerprint")
+	if s := n.running(); s != nil {
+		return keyText(s.core.Fingerprint())
+	}
+	return ""
+}
+
 // running returns the session, nil if there is none.
 func (n *Node) running() *session {
 	if n == nil {

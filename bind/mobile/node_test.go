@@ -21,7 +21,7 @@ func newReply(t *testing.T) *reply { return &reply{t: t, done: make(chan string,
 func (r *reply) OnReply(cbor []byte) error { r.done <- "reply " + decode(r.t, cbor); return r.err }
 
 func (r *reply) OnFail(code int32, message string) error {
-	if code < CodeInternal || code > CodeNameConflict {
+	if code < CodeInternal || code > CodeGone {
 		r.t.Errorf("failed with code %d", code)
 	}
 	r.done <- "fail " + message
@@ -156,6 +156,21 @@ func TestStopFailsCallsUnderWay(t *testing.T) {
 	}
 	p2.want(t, EventStopped)
 
+	// The caller is gone, and its call with it.
+	if err := p1.Stop(60_000); err != nil {
+		t.Fatal(err)
+	}
+	wantCode(t, p1.Reply(e.CallID(), nil), CodeInvalid)
+}
+
+func TestStopCutsOffWhatIsNotAnswered(t *testing.T) {
+	p1, p2 := pair(t)
+	if err := p1.Register("slow"); err != nil {
+		t.Fatal(err)
+	}
+	failed := make(chan int32, 1)
+	p2.Call("Phone1", "slow", nil, 60_000, codeOnly(failed))
+	e := p1.want(t, EventCall)
 	start := time.Now()
 	if err := p1.Stop(30); err != nil {
 		t.Fatal(err)
@@ -163,8 +178,18 @@ func TestStopFailsCallsUnderWay(t *testing.T) {
 	if d := time.Since(start); d < 20*time.Millisecond {
 		t.Errorf("Stop waited %v for an unanswered call, want 30ms", d)
 	}
+	if code := next(t, (<-chan int32)(failed)); code != CodeGone && code != CodeRemote {
+		t.Errorf("cut off with code %d", code)
+	}
 	wantCode(t, p1.Reply(e.CallID(), nil), CodeInvalid)
 }
+
+// codeOnly gets the codes of failed calls.
+type codeOnly chan int32
+
+func (c codeOnly) OnReply([]byte) error { c <- 0; return nil }
+
+func (c codeOnly) OnFail(code int32, _ string) error { c <- code; return nil }
 
 func TestStopWaitsForAnswers(t *testing.T) {
 	p1, p2 := pair(t)
@@ -365,5 +390,151 @@ func TestJSON(t *testing.T) {
 	for _, cbor := range [][]byte{nil, {0x18}, {0x41, 'x'}, {0xff}} {
 		_, err := DecodeJSON(cbor)
 		wantCode(t, err, CodeInvalid)
+	}
+}
+
+func TestLargeArgumentsAndResults(t *testing.T) {
+	p1, p2 := pair(t)
+	p1.handle(t, "echo", func(n *Node, e *Event) error { return n.Reply(e.CallID(), e.Data()) })
+	for _, size := range []int{1200, 64 << 10, 1 << 20} {
+		args := encode(t, `["`+strings.Repeat("x", size)+`"]`)
+		if res, err := p2.CallSync("Phone1", "echo", args, 20_000); err != nil || string(res) != string(args) {
+			t.Errorf("%d bytes came back as %d, %v", len(args), len(res), err)
+		}
+	}
+	_, err := p2.CallSync("Phone1", "echo", make([]byte, 16<<20+1), 0)
+	wantCode(t, err, CodeTooLarge)
+	if res, err := p2.CallSync("Phone1", "echo", nil, 0); err != nil || decode(t, res) != "[]" {
+		t.Errorf("no arguments = %x, %v", res, err)
+	}
+}
+
+func TestWaitsForCanceledCalls(t *testing.T) {
+	p1, p2 := pair(t)
+	if err := p1.Register("slow"); err != nil {
+		t.Fatal(err)
+	}
+	r := newReply(t)
+	id := p2.Call("Phone1", "slow", nil, 60_000, r)
+	e := p1.want(t, EventCall)
+	if !p1.Waits(e.CallID()) {
+		t.Error("nobody waits for a call that has just come")
+	}
+	p2.Cancel(id)
+	for end := time.Now().Add(10 * time.Second); p1.Waits(e.CallID()); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("a canceled call is waited for")
+		}
+	}
+	wantCode(t, p1.Reply(e.CallID(), nil), CodeInvalid)
+}
+
+func TestRealms(t *testing.T) {
+	l, secret := new(lan), NewSecret()
+	if len(secret) != 48 || secret == NewSecret() {
+		t.Fatalf("secret %q", secret)
+	}
+	var lines logLines
+	with := func(name, secret string) *phone {
+		p := newPhone(t, l, name)
+		p.cfg.SetSecret(secret)
+		p.cfg.SetLogger(&lines)
+		p.start(t)
+		return p
+	}
+	p1 := newPhone(t, l, "Phone1")
+	p1.cfg.SetSecret(secret)
+	p1.cfg.SetStateDir(t.TempDir())
+	proved := make(chan bool, 10)
+	p1.handle(t, "who", func(n *Node, e *Event) error {
+		proved <- e.Authenticated()
+		return n.Reply(e.CallID(), encode(t, `"me"`))
+	})
+	p1.start(t)
+	key := p1.Fingerprint()
+	p2, stranger, other := with("Phone2", secret), with("Stranger", ""), with("Other", NewSecret())
+	p1.want(t, EventPeerUp)
+	p2.want(t, EventPeerUp)
+	if res, err := p2.CallSync("Phone1", "who", nil, 0); err != nil || decode(t, res) != `"me"` || !<-proved {
+		t.Fatalf("who = %x, %v", res, err)
+	}
+	if peer := p2.Peers().At(0); !peer.Encrypted() || !peer.Authenticated() || peer.Legacy() || peer.Fingerprint() != key || len(key) != 64 || peer.Loss() > 1 {
+		t.Errorf("peer %+v, want key %s", peer, key)
+	}
+	for _, p := range []*phone{stranger, other} {
+		if n := p.Peers().Len(); n != 0 {
+			t.Errorf("%s sees %d peers", p.cfg.name, n)
+		}
+		if err := p.AddPeer("Phone1", "127.0.0.1", p1.Port()); err != nil {
+			t.Fatal(err)
+		}
+		_, err := p.CallSync("Phone1", "who", nil, 300)
+		wantCode(t, err, CodeTimeout)
+	}
+	if err := p1.Stop(0); err != nil {
+		t.Fatal(err)
+	}
+	p1.want(t, EventStopped)
+	p1.start(t)
+	if p1.Fingerprint() != key {
+		t.Error("the key did not survive a restart")
+	}
+
+	damaged := newPhone(t, l, "Damaged")
+	damaged.cfg.SetSecret("plk1_damaged-top-secret")
+	err := damaged.Start()
+	wantCode(t, err, CodeInvalid)
+	if strings.Contains(err.Error(), "top-secret") || strings.Contains(lines.text(), "plk1_") {
+		t.Errorf("a secret was told: %v, %s", err, lines.text())
+	}
+}
+
+// logLines is a Logger.
+type logLines struct {
+	mu  sync.Mutex
+	all strings.Builder
+}
+
+func (l *logLines) Log(_ int32, line string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.all.WriteString(line + "\n")
+	return nil
+}
+
+func (l *logLines) text() string { l.mu.Lock(); defer l.mu.Unlock(); return l.all.String() }
+
+func TestAllowLegacy(t *testing.T) {
+	request := []byte(`{"type":"request","id":"7","src":"old","rpc":"__ping__","args":[],"kwargs":{}}`)
+	tests := []struct {
+		secret  string
+		set     func(*Config)
+		answers bool
+	}{
+		{"", func(*Config) {}, true},
+		{"", func(c *Config) { c.SetAllowLegacy(false) }, false},
+		{"secret", func(*Config) {}, false},
+		{"secret", func(c *Config) { c.SetAllowLegacy(true) }, true},
+	}
+	for _, tt := range tests {
+		p := newPhone(t, new(lan), "Phone1")
+		p.cfg.SetSecret(tt.secret)
+		tt.set(&p.cfg)
+		p.start(t)
+		conn, err := net.DialUDP("udp4", nil, &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: int(p.Port())})
+		if err != nil {
+			t.Fatal(err)
+		}
+		wait := 5 * time.Second
+		if !tt.answers {
+			wait = 200 * time.Millisecond
+		}
+		_ = conn.SetDeadline(time.Now().Add(wait))
+		_, _ = conn.Write(request)
+		if n, _ := conn.Read(make([]byte, 2000)); (n > 0) != tt.answers {
+			t.Errorf("secret %q: %d bytes of answer, want one: %v", tt.secret, n, tt.answers)
+		}
+		conn.Close()
+		p.Stop(0)
 	}
 }

@@ -9,8 +9,12 @@ import (
 // A Peer is another node, as it was when it was asked for.
 type Peer struct {
 	id, name, addr string
+	fingerprint    string
 	rtt            int64
+	loss           float64
 	legacy         bool
+	encrypted      bool
+	authenticated  bool
 }
 
 // PeerID identifies the peer for as long as it runs.
@@ -22,11 +26,26 @@ func (p *Peer) Name() string { return p.get().name }
 // Addr returns its address and UDP port, such as "192.168.1.5:49152".
 func (p *Peer) Addr() string { return p.get().addr }
 
-// RTTMicros returns the round-trip time in microseconds, 0 if not measured yet.
+// RTTMicros returns the round-trip time in microseconds, smoothed; 0 if not measured yet.
 func (p *Peer) RTTMicros() int64 { return p.get().rtt }
 
 // Legacy tells a node of Python peerlink 1.x.
 func (p *Peer) Legacy() bool { return p.get().legacy }
+
+// Loss returns which share of the packets to the peer had to be sent again, 0 to 1; 0
+// for a node of 1.x, where nobody can tell.
+func (p *Peer) Loss() float64 { return p.get().loss }
+
+// Encrypted tells whether there is an encrypted session with the peer. It is made when
+// the peer is found, or at the first call.
+func (p *Peer) Encrypted() bool { return p.get().encrypted }
+
+// Authenticated tells whether the peer has proved that it has our secret.
+func (p *Peer) Authenticated() bool { return p.get().authenticated }
+
+// Fingerprint names the key of the peer, in 64 hexadecimal digits; "" while there is no
+// session. Unlike PeerID it survives a restart, if the peer keeps its key.
+func (p *Peer) Fingerprint() string { return p.get().fingerprint }
 
 func (p *Peer) get() *Peer {
 	if p == nil {
@@ -86,10 +105,22 @@ func (n *Node) AddPeer(name, addr string, port int32) (err error) {
 
 func snapshot(p *core.Peer) *Peer {
 	return &Peer{
-		id:     p.ID().String(),
-		name:   p.Name(),
-		addr:   p.Addr().String(),
-		rtt:    p.RTT().Microseconds(),
-		legacy: p.Legacy(),
+		id:            p.ID().String(),
+		name:          p.Name(),
+		addr:          p.Addr().String(),
+		fingerprint:   keyText(p.Fingerprint()),
+		rtt:           p.RTT().Microseconds(),
+		loss:          p.Loss(),
+		legacy:        p.Legacy(),
+		encrypted:     p.Encrypted(),
+		authenticated: p.Authenticated(),
 	}
+}
+
+// keyText returns "" for no key.
+func keyText(f core.Fingerprint) string {
+	if f == (core.Fingerprint{}) {
+		return ""
+	}
+	return f.String()
 }

@@ -58,7 +58,7 @@ func (s *session) post(ctx context.Context, e *Event) error {
 	case s.queue <- e:
 		return nil
 	case <-ctx.Done():
-		return ctx.Err()
+		return closed("event")
 	case <-s.ctx.Done():
 		return closed("event")
 	}

@@ -58,6 +58,14 @@ func (n *Node) ReplyError(callID int64, errorType, message string) (err error) {
 	return n.answer(callID, answer{err: &core.RemoteError{Type: errorType, Message: message}})
 }
 
+// Waits tells whether somebody waits for the answer to a call: no longer if it was
+// answered, the caller has canceled it or is gone, or its time is over. For functions
+// that take long, to ask now and then.
+func (n *Node) Waits(callID int64) bool {
+	defer guard("waits")
+	return n != nil && n.inbox.waits(callID)
+}
+
 func (n *Node) answer(callID int64, a answer) error {
 	if n == nil || !n.inbox.answer(callID, a) {
 		return invalid("reply", "nobody waits for call "+strconv.FormatInt(callID, 10))
@@ -84,6 +92,7 @@ func (n *Node) serve(s *session, function string) core.RawHandler {
 		if err != nil {
 			return core.Payload{}, err
 		}
+		args = payload(args.Bytes, emptyArray)
 		e := callEvent(ctx, function, args.Bytes)
 		var answered <-chan answer
 		e.callID, answered = n.inbox.open()
@@ -94,8 +103,8 @@ func (n *Node) serve(s *session, function string) core.RawHandler {
 		select {
 		case a := <-answered:
 			return a.result, a.err
-		case <-ctx.Done():
-			return core.Payload{}, ctx.Err()
+		case <-ctx.Done(): // nobody hears what follows, unless this node is closing
+			return core.Payload{}, closed("serve")
 		case <-s.ctx.Done():
 			return core.Payload{}, closed("serve")
 		}
@@ -107,6 +116,7 @@ func callEvent(ctx context.Context, function string, args []byte) *Event {
 	if c, ok := core.CallerFrom(ctx); ok {
 		e.peerName = c.Name
 		e.addr = c.Addr.String()
+		e.authenticated = c.Authenticated
 		if c.Peer != nil {
 			e.peerID = c.Peer.ID().String()
 		}

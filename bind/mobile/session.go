@@ -60,7 +60,7 @@ func (s *session) open(c Config, handlers map[string]any) error {
 }
 
 func (s *session) config(c Config) core.Config {
-	cfg := core.Config{Name: c.name, Logger: s.log}
+	cfg := core.Config{Name: c.name, Logger: s.log, Secret: c.secret, StateDir: c.stateDir, Compat: c.compat}
 	if c.discovery != nil {
 		cfg.Discovery = []core.Discovery{newInjected(c.discovery, s.discoveryFailed)}
 	}

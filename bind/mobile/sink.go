@@ -41,7 +41,7 @@ func (s *discoverySink) Registered(name string) {
 
 func (s *discoverySink) Failed(code int32, message string) {
 	defer guard("failed")
-	if code <= 0 || code > CodeNameConflict {
+	if code <= 0 || code > CodeGone {
 		code = CodeIO
 	}
 	s.d.fail(&core.Error{Code: core.Code(code), Op: "discovery", Err: errors.New(message)})

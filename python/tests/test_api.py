@@ -10,7 +10,8 @@ import pytest
 
 import peerlink
 import peerlink.core
-from peerlink import PeerLink, PeerLinkError, PeerProxy, SwarmNode
+from peerlink import PeerLink, PeerLinkError, PeerProxy, SwarmNode, _lib
+from peerlink._failures import call_failure
 from peerlink._ports import derived_ports
 
 P = inspect.Parameter
@@ -54,7 +55,8 @@ def test_signatures_are_those_of_1_1_1(function: Any, expected: Any) -> None:
 
 
 def test_the_constructor_and_register_only_gained_optional_parameters() -> None:
-    new = [("discovery", P.KEYWORD_ONLY, True), ("interfaces", P.KEYWORD_ONLY, None)]
+    new: list[tuple[str, Any, Any]] = [("discovery", P.KEYWORD_ONLY, True)]
+    new += [(name, P.KEYWORD_ONLY, None) for name in ("interfaces", "allow_legacy", "state_dir")]
     old = [plain("node_name"), plain("verbose", True), ("secret", P.KEYWORD_ONLY, None)]
     assert shape(PeerLink) == old + new
     assert shape(PeerLink.register) == [plain("name"), plain("func", None)]
@@ -71,10 +73,34 @@ def test_constants() -> None:
 
 def test_exceptions() -> None:
     assert peerlink.PeerNotFoundError is peerlink.PeerNotFound
-    for name in ("PeerNotFound", "RemoteError", "PeerTimeoutError", "Overloaded"):
+    for name in ("PeerNotFound", "RemoteError", "PeerTimeoutError", "Overloaded", "PayloadTooLarge", "Unauthenticated"):
         assert issubclass(getattr(peerlink, name), PeerLinkError)
     assert issubclass(peerlink.Ambiguous, peerlink.PeerNotFound)
+    assert issubclass(peerlink.PeerGone, peerlink.PeerTimeoutError)
+    assert issubclass(peerlink.NoHandler, peerlink.RemoteError)
     assert issubclass(peerlink.PeerTimeoutError, (TimeoutError, OSError, socket.timeout))
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (_lib.E_PEER_NOT_FOUND, peerlink.PeerNotFound),
+        (_lib.E_TIMEOUT, peerlink.PeerTimeoutError),
+        (_lib.E_REMOTE, peerlink.RemoteError),
+        (_lib.E_TOO_LARGE, peerlink.PayloadTooLarge),
+        (_lib.E_OVERLOADED, peerlink.Overloaded),
+        (_lib.E_UNAUTHENTICATED, peerlink.Unauthenticated),
+        (_lib.E_NO_HANDLER, peerlink.NoHandler),
+        (_lib.E_GONE, peerlink.PeerGone),
+        (_lib.E_CLOSED, PeerLinkError),
+        (_lib.E_INVALID, PeerLinkError),
+        (-60, PeerLinkError),
+    ],
+)
+def test_every_failure_of_a_call_has_its_exception(status: int, kind: type[PeerLinkError]) -> None:
+    error = call_failure(_lib.StatusError(status, "text"), "Phone1", "add", 5.0)
+    assert type(error) is kind
+    assert str(error)
 
 
 @pytest.mark.parametrize(
@@ -83,13 +109,6 @@ def test_exceptions() -> None:
 def test_ports_are_derived_as_ever(name: str, ports: tuple[int, int]) -> None:
     assert derived_ports(name) == ports
     assert PeerLink(name).port == ports[0]
-
-
-def test_a_secret_is_refused_and_not_told() -> None:
-    with pytest.raises(PeerLinkError, match="not in this version") as caught:
-        PeerLink("Phone1", secret="hunter2")
-    assert "hunter2" not in repr(caught.value)
-    assert "hunter2" not in repr(PeerLink("Phone1", secret=""))
 
 
 def test_repr() -> None:
@@ -119,6 +138,10 @@ def test_what_is_not_started_says_so() -> None:
         with pytest.raises(PeerLinkError, match=r"^Node is not started$"):
             attempt()
     assert node.peer_names() == []
+    assert node.peers == []
+    assert node.fingerprint == ""
+    with pytest.raises(PeerLinkError, match=r"^Node is not started$"):
+        node.peer_by_uuid("x")
     assert not node.wait_for_peers(timeout=0.05)
     assert node.wait_for_peers(0, timeout=0)
     node.stop()

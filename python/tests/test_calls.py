@@ -5,18 +5,22 @@ import re
 import socket
 import threading
 import time
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from peerlink import (
     Ambiguous,
+    NoHandler,
+    PayloadTooLarge,
     PeerLink,
     PeerLinkError,
     PeerNotFound,
     PeerTimeoutError,
     RemoteError,
     SwarmNode,
+    caller_waits,
 )
 
 from .conftest import Node, Pair, introduce, unique, until
@@ -86,7 +90,7 @@ def test_what_a_function_raises_comes_as_remote_error(pair: Pair) -> None:
 
 def test_an_unknown_function(pair: Pair) -> None:
     client, server = pair
-    with pytest.raises(RemoteError) as caught:
+    with pytest.raises(NoHandler) as caught:
         client.call(server.node_name, "nothing")
     assert str(caught.value) == "RemoteError: No function 'nothing' registered"
 
@@ -144,23 +148,64 @@ def test_a_result_that_cannot_be_encoded_is_told_at_once(pair: Pair) -> None:
     assert time.monotonic() - begun < 1
 
 
+@pytest.mark.parametrize("size", [1200, 64 << 10, 1 << 20])
+def test_large_arguments_and_results(pair: Pair, size: int) -> None:
+    client, server = pair
+    server.register("echo", lambda text: text)
+    text = "x" * size
+    assert client.call(server.node_name, "echo", text, timeout=20) == text
+    assert server.node_name in client.call("ALL", "echo", text, timeout=20)
+
+
 def test_messages_that_are_too_large(pair: Pair) -> None:
     client, server = pair
     server.register("echo", lambda text: text)
     server.register("big", lambda size: "x" * size)
-    fits = 1058 - len(client.node_name) - len(server.node_name) + len("ClientServer")
-    assert client.call(server.node_name, "echo", "x" * fits) == "x" * fits
-    with pytest.raises(PeerLinkError) as caught:
-        client.call(server.node_name, "echo", "x" * (fits + 1))
-    assert str(caught.value) == (
-        "RPC request: encoded size 1201 bytes exceeds MAX_SAFE_UDP_PAYLOAD (1200) to avoid IP fragmentation"
-    )
-    assert client.call(server.node_name, "big", 1120) == "x" * 1120
-    with pytest.raises(RemoteError) as remote:
-        client.call(server.node_name, "big", 1121)
-    assert str(remote.value) == (
-        "PeerLinkError: RPC result too large (1201 bytes encoded); keep return value under MAX_SAFE_UDP_PAYLOAD (1200)"
-    )
+    with pytest.raises(PayloadTooLarge, match=r"^arguments of \d{8} bytes: the limit is 16777216$"):
+        client.call(server.node_name, "echo", "x" * (16 << 20))
+    with pytest.raises(PayloadTooLarge, match=r"result of \d{8} bytes: the limit is 16777216$"):
+        client.call(server.node_name, "big", 16 << 20)
+
+
+def test_a_handler_can_ask_whether_its_caller_waits(pair: Pair) -> None:
+    client, server = pair
+    asked, given_up = threading.Event(), threading.Event()
+
+    def work() -> None:
+        assert caller_waits()
+        asked.set()
+        until(lambda: not caller_waits(), 10)
+        given_up.set()
+
+    server.register("work", work)
+    with pytest.raises(PeerTimeoutError):
+        client.call(server.node_name, "work", timeout=0.3)
+    assert asked.is_set()
+    assert given_up.wait(10)
+    assert caller_waits()  # outside of handlers
+
+
+def test_a_peer_by_its_uuid(node: Node) -> None:
+    client, server = node("Client", mdns=True).start(), node("Server", mdns=True).start()
+    server.register("who", lambda: "me")
+    assert client.wait_for_peer(server.node_name)
+    (known,) = [p for p in client.peers if p.name == server.node_name]
+    proxy = client.peer_by_uuid(known.uuid)
+    assert proxy.who() == "me"
+    assert proxy.is_alive()
+    assert repr(proxy) == f"<PeerProxy name='{server.node_name}'>"
+    assert copy.copy(proxy).fingerprint == proxy.fingerprint == server.fingerprint
+    assert client.peer_by_uuid(uuid.UUID(known.uuid)).who() == "me"
+    for other in ("", "x", "00000000-0000-0000-0000-000000000000", "\ud800"):
+        with pytest.raises(PeerNotFound):
+            client.peer_by_uuid(other)
+    server.stop()
+    server.start()
+    until(lambda: known.uuid not in [p.uuid for p in client.peers] and server.node_name in client.peer_names())
+    assert client.peer(server.node_name).who() == "me"
+    for use in (proxy.who, lambda: proxy.rtt):
+        with pytest.raises(PeerNotFound, match=f"^Peer '{known.uuid}' not found$"):
+            use()
 
 
 @pytest.mark.parametrize(("timeout", "text"), [(0, "0s"), (0.0, "0.0s"), (0.2, "0.2s"), (1, "1s"), (-1, "-1s")])

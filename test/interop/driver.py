@@ -98,8 +98,8 @@ class Process:
 class Node(Process):
     """A node of either Python implementation. Starting is asynchronous; `ready` waits for it."""
 
-    def __init__(self, programs, host, kind, name):
-        argv = [programs.python(kind), HERE / "node.py", name]
+    def __init__(self, programs, host, kind, name, **options):
+        argv = [programs.python(kind), HERE / "node.py", name, json.dumps(options)]
         super().__init__(
             programs, host, argv, kind, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8"
         )
@@ -265,9 +265,9 @@ class Cast:
         self.programs = programs
         self._members = []
 
-    def node(self, host, kind, name):
-        """Begin to start a node."""
-        member = GoServer(self.programs, host, name) if kind == GO else Node(self.programs, host, kind, name)
+    def node(self, host, kind, name, **options):
+        """Begin to start a node; *options* are those of PeerLink in Python."""
+        member = GoServer(self.programs, host, name) if kind == GO else Node(self.programs, host, kind, name, **options)
         self._members.append(member)
         return member
 

@@ -59,9 +59,9 @@ HANDLERS = {
 class Steered:
     """The commands. Each runs on its own thread, so that a slow call delays no other."""
 
-    def __init__(self, name):
+    def __init__(self, name, options):
         self.events = []
-        self.node = PeerLink(name, verbose=False)
+        self.node = PeerLink(name, verbose=False, **options)
         self.node.set_peer_lifecycle(on_up=self._up, on_down=self._down)
         for function, handler in HANDLERS.items():
             self.node.register(function, handler)
@@ -157,7 +157,7 @@ def describe(error):
 
 def main():
     """Serve commands until stdin ends."""
-    steered = Steered(sys.argv[1])
+    steered = Steered(sys.argv[1], json.loads(sys.argv[2]))
     lock = threading.Lock()
 
     def run(number, command, arguments):

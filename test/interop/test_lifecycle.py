@@ -31,7 +31,8 @@ class Lan:
         """Wait until each watcher has been told just this of the node."""
         for watcher in self.watchers_but(watchers, node):
             eventually(lambda w=watcher: w.told_of(node.name)[-len(kinds) :] == list(kinds), timeout)
-            assert watcher.told_of(node.name)[-len(kinds) :] == list(kinds), watcher.name
+            told = watcher.told_of(node.name)
+            assert told[-len(kinds) :] == list(kinds), (watcher.name, told)
 
     def watchers_but(self, kinds, node):
         """The watchers of these kinds that can have an opinion: 1.1.1 forgets 1.1.1 by itself."""

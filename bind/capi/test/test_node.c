@@ -2,7 +2,7 @@
  * test_node.c - the library as a C99 program sees it: nodes of one process that
  * call each other over the loopback interface.
  */
-#define _POSIX_C_SOURCE 200809L
+#define _POSIX_C_SOURCE 200809L /* mkdtemp too */
 #include "peerlink.h"
 #include "port.h"
 #include "test.h"
@@ -11,6 +11,7 @@
 #include <dirent.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -59,13 +60,15 @@ static pl_event next_event(pl_node n, int type)
 	return (pl_event){.status = PL_E_TIMEOUT, .name = "", .data = ""};
 }
 
-/* A node with a thread that serves: add, echo, fail, never, twice, long, late. */
+/* A node with a thread that serves: add, echo, fail, never, wanted (is that one?), twice, long, late. */
 struct server {
 	pl_node n;
 	uint16_t port;
 	pthread_t thread;
 	char caller[64];
 	pl_peer peer;
+	int flags;  /* of the last call */
+	pl_id held; /* the last call of never */
 	int calls;
 	int strangers; /* calls of functions that are not served */
 };
@@ -85,6 +88,7 @@ static void answer(struct server *s, const pl_event *ev)
 	char out[64];
 	snprintf(s->caller, sizeof s->caller, "%s", pl_event_caller(ev));
 	s->peer = ev->peer;
+	s->flags = ev->flags;
 	if (strcmp(ev->name, "add") == 0) {
 		if (sscanf(in, "[%d,%d]", &a, &b) == 2) {
 			int len = snprintf(out, sizeof out, "%d", a + b);
@@ -107,7 +111,12 @@ static void answer(struct server *s, const pl_event *ev)
 	} else if (strcmp(ev->name, "late") == 0) {
 		nanosleep(&(struct timespec){0, 300000000}, NULL);
 		pl_reply(s->n, ev->id, "\"late\"", 6);
-	} else if (strcmp(ev->name, "never") != 0) {
+	} else if (strcmp(ev->name, "never") == 0) {
+		s->held = ev->id;
+	} else if (strcmp(ev->name, "wanted") == 0) {
+		int32_t wanted = pl_call_wanted(s->n, s->held);
+		reply(s, ev->id, wanted == 1 ? "true" : "false", wanted == 1 ? 4 : 5);
+	} else {
 		s->strangers++;
 	}
 }
@@ -124,18 +133,24 @@ static void *serve(void *arg)
 	return NULL;
 }
 
-static void server_start(struct server *s, const char *name, uint32_t codec)
+static void secret_server_start(struct server *s, const char *name, uint32_t codec, const char *secret)
 {
-	static const char *const fns[] = {"add", "echo", "fail", "never", "twice", "long", "late"};
+	static const char *const fns[] = {"add", "echo", "fail", "never", "wanted", "twice", "long", "late"};
 	pl_config cfg = config(name);
 	memset(s, 0, sizeof *s);
 	cfg.codec = codec;
+	cfg.secret = secret;
 	s->port = cfg.udp_port = free_port();
 	s->n = must_open(&cfg);
 	for (size_t i = 0; i < sizeof fns / sizeof *fns; i++)
 		CHECK(pl_register(s->n, fns[i]) == PL_OK);
 	CHECK(pl_start(s->n) == PL_OK);
 	pthread_create(&s->thread, NULL, serve, s);
+}
+
+static void server_start(struct server *s, const char *name, uint32_t codec)
+{
+	secret_server_start(s, name, codec, NULL);
 }
 
 static void server_end(struct server *s)
@@ -187,10 +202,11 @@ static void calls_both_ways(void)
 	CHECK(pl_peer_add(t.n, "Server", "localhost", s.port, 0, &to) == PL_OK);
 	CHECK(pl_peer_add(s.n, "Phone2", "127.0.0.1", t.port, 7, &back) == PL_OK);
 	CHECK(call(t.n, to, "add", "[25,17]", out, sizeof out) == PL_OK && strcmp(out, "42") == 0);
-	CHECK(strcmp(s.caller, "Phone2") == 0 && s.peer == back);
+	CHECK(strcmp(s.caller, "Phone2") == 0 && (s.peer == back || s.peer == 0)); /* 0: only its address was known */
+	CHECK((s.flags & PL_F_ENCRYPTED) && !(s.flags & (PL_F_AUTHENTICATED | PL_F_NO_CALLER)));
 	CHECK(call(s.n, back, "add", "[1,2]", out, sizeof out) == PL_OK && strcmp(out, "3") == 0);
 	CHECK(strcmp(t.caller, "Server") == 0 && t.peer == to);
-	CHECK(call(t.n, to, "echo", "[1]{\"k\":2}", out, sizeof out) != PL_E_INTERNAL); /* not one value: an error of the peer */
+	CHECK(call(t.n, to, "echo", "[1]{\"k\":2}", out, sizeof out) != PL_E_INTERNAL);
 	CHECK(call(t.n, to, "twice", "[]", out, sizeof out) == PL_OK && strcmp(out, "1") == 0);
 	CHECK(call(t.n, to, "echo", "", out, sizeof out) == PL_OK && strcmp(out, "[]") == 0); /* no bytes are no arguments */
 
@@ -198,10 +214,12 @@ static void calls_both_ways(void)
 	pl_peer found;
 	CHECK(pl_peer_find(t.n, "SERVER", &found) == PL_OK && found == to);
 	CHECK(pl_peer_get(t.n, to, &info) == PL_OK && strcmp(info.name, "Server") == 0 && strcmp(info.addr, "127.0.0.1") == 0);
-	CHECK(info.udp_port == s.port && info.tcp_port == s.port && (info.flags & (PL_PEER_UP | PL_PEER_STATIC)) == (PL_PEER_UP | PL_PEER_STATIC));
-	CHECK(pl_peer_get(s.n, back, &info) == PL_OK && info.tcp_port == 7);
 	uint16_t udp = 0, tcp = 0;
 	CHECK(pl_ports(s.n, &udp, &tcp) == PL_OK && udp == s.port && tcp != 0);
+	CHECK(info.udp_port == s.port && info.tcp_port == tcp && (info.flags & (PL_PEER_UP | PL_PEER_STATIC)) == (PL_PEER_UP | PL_PEER_STATIC));
+	CHECK((info.flags & (PL_PEER_ENCRYPTED | PL_PEER_AUTHENTICATED | PL_PEER_LEGACY)) == PL_PEER_ENCRYPTED);
+	CHECK(pl_fingerprint(s.n, out, sizeof out) == 64 && strcmp(out, info.fingerprint) == 0);
+	CHECK(pl_ports(t.n, NULL, &tcp) == PL_OK && pl_peer_get(s.n, back, &info) == PL_OK && info.tcp_port == tcp && tcp != 7);
 	CHECK(pl_wait_peer(t.n, "server", 100, &found) == 1 && found == to && pl_wait_peer(t.n, "Nobody", 20, &found) == 0);
 	CHECK(pl_wait_peers(t.n, 1, 0) == 1 && pl_wait_peers(t.n, 2, 20) == 0 && pl_peer_list(t.n, &found, 1) == 1 && found == to);
 	CHECK(pl_peer_add(t.n, "x", "no such host", 1, 1, NULL) == PL_E_IO && *last_error());
@@ -248,35 +266,38 @@ static void reports_errors(void)
 {
 	struct server s;
 	pl_peer to;
-	char out[100], big[4000];
-	uint32_t len = 99;
+	char out[100];
+	uint32_t len = 99, size = (16u << 20) + 1;
+	char *big = malloc(size);
+	REQUIRE(big != NULL);
 	server_start(&s, "Server", PL_JSON);
 	pl_node n = client_of(&s, "Phone2", &to);
 	CHECK(call(n, to, "fail", "[]", out, sizeof out) == PL_E_REMOTE && strcmp(last_error(), "ValueError: b\xc3\xa4" "d") == 0);
 	CHECK(pl_call(n, to, "fail", "[]", 2, 0, 5, NULL) == PL_OK);
 	pl_event ev = next_event(n, PL_EV_REPLY);
 	CHECK(ev.status == PL_E_REMOTE && ev.user == 5 && strcmp(ev.name, "ValueError") == 0 && strcmp(ev.data, "b\xc3\xa4" "d") == 0);
-	CHECK(call(n, to, "no_such", "[]", out, sizeof out) == PL_E_REMOTE && strstr(last_error(), "no_such") != NULL);
-	CHECK(call(n, to, "add", "{\"not\":1}", out, sizeof out) == PL_E_INVALID);
-	CHECK(call(n, to, "add", "nonsense", out, sizeof out) == PL_E_INVALID);
+	CHECK(call(n, to, "no_such", "[]", out, sizeof out) == PL_E_NO_HANDLER && strstr(last_error(), "no_such") != NULL);
+	/* Nobody on the way looks into a payload. */
+	CHECK(call(n, to, "add", "nonsense", out, sizeof out) == PL_E_REMOTE && strcmp(last_error(), "TypeError: add takes two numbers") == 0);
 	CHECK(call(n, 77, "add", "[]", out, sizeof out) == PL_E_PEER_NOT_FOUND);
-	memset(big, '1', sizeof big);
-	big[0] = '[', big[sizeof big - 1] = ']';
-	CHECK(pl_call_wait(n, to, "echo", big, sizeof big, 0, 0, NULL, out, sizeof out, &len) == PL_E_TOO_LARGE && len == 0);
-	CHECK(strncmp(last_error(), "call", 4) != 0 && strlen(last_error()) > 10); /* the sentence alone */
-	CHECK(pl_call(n, to, "echo", big, sizeof big, 0, 6, NULL) == PL_OK);
+	memset(big, '1', size);
+	big[0] = '[', big[size - 1] = ']';
+	CHECK(pl_call_wait(n, to, "echo", big, size, 0, 0, NULL, out, sizeof out, &len) == PL_E_TOO_LARGE && len == 0);
+	CHECK(strcmp(last_error(), "arguments of 16777217 bytes: the limit is 16777216") == 0); /* the sentence alone */
+	CHECK(pl_call(n, to, "echo", big, size, 0, 6, NULL) == PL_OK);
 	ev = next_event(n, PL_EV_REPLY);
 	CHECK(ev.user == 6 && ev.status == PL_E_TOO_LARGE && strcmp(ev.data, last_error()) == 0);
 	double t = now_s();
-	CHECK(pl_call_wait(n, to, "never", NULL, 0, 100, 0, NULL, out, sizeof out, &len) == PL_E_TIMEOUT && strcmp(last_error(), "timed out") == 0);
+	CHECK(pl_call_wait(n, to, "never", NULL, 0, 100, 0, NULL, out, sizeof out, &len) == PL_E_TIMEOUT && strncmp(last_error(), "timed out", 9) == 0);
 	CHECK(now_s() - t > 0.09 && now_s() - t < 1.5);
 	CHECK(pl_call(n, to, "never", NULL, 0, 100, 7, NULL) == PL_OK);
 	ev = next_event(n, PL_EV_REPLY);
 	CHECK(ev.user == 7 && ev.status == PL_E_TIMEOUT);
 	CHECK(pl_unregister(s.n, "add") == PL_OK && pl_unregister(s.n, "add") == PL_E_NO_HANDLER);
-	CHECK(call(n, to, "add", "[1,2]", out, sizeof out) == PL_E_REMOTE);
+	CHECK(call(n, to, "add", "[1,2]", out, sizeof out) == PL_E_NO_HANDLER);
 	CHECK(pl_register(s.n, "add") == PL_OK && pl_register(s.n, "add") == PL_OK);
 	CHECK(call(n, to, "add", "[1,2]", out, sizeof out) == PL_OK && strcmp(out, "3") == 0);
+	free(big);
 	CHECK(pl_close(n) == PL_OK);
 	server_end(&s);
 }
@@ -298,7 +319,10 @@ static void cancels(void)
 	req = 0;
 	CHECK(pl_call_wait(n, to, "never", NULL, 0, PL_FOREVER, 10, &req, out, sizeof out, &len) == PL_E_AGAIN && req != 0);
 	CHECK(pl_cancel(n, req) == PL_OK);
-	CHECK(pl_call_wait(n, to, NULL, NULL, 0, 0, 5000, &req, out, sizeof out, &len) == PL_E_CANCELED && req == 0);
+	int32_t st = pl_call_wait(n, to, NULL, NULL, 0, 0, 5000, &req, out, sizeof out, &len);
+	CHECK(st == PL_E_CANCELED && req == 0);
+	if (st != PL_E_CANCELED)
+		fprintf(stderr, "     %d %s\n", st, last_error());
 	CHECK(pl_close(n) == PL_OK);
 	server_end(&s);
 }
@@ -388,6 +412,229 @@ static void speaks_cbor(void)
 	server_end(&s);
 }
 
+/* Both ways, by both kinds of calls, with the result larger than the first buffer and than the queues. */
+static void carries_much(void)
+{
+	static const uint32_t sizes[] = {1200, 64 << 10, 1 << 20, 4 << 20};
+	struct server s;
+	pl_peer to;
+	server_start(&s, "Server", PL_JSON);
+	pl_node n = client_of(&s, "Phone2", &to);
+	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+		uint32_t size = sizes[i], len = 0;
+		char *args = malloc(size), *out = malloc(size);
+		REQUIRE(args != NULL && out != NULL);
+		memset(args, 'a' + (int)i, size);
+		memcpy(args, "[\"", 2), memcpy(args + size - 2, "\"]", 2);
+		pl_id req = 0;
+		CHECK(pl_call_wait(n, to, "echo", args, size, 20000, 0, &req, out, 100, &len) == PL_E_TOO_LARGE && len == size && req != 0);
+		CHECK(pl_call_wait(n, to, NULL, NULL, 0, 0, 0, &req, out, size, &len) == PL_OK && len == size && memcmp(args, out, size) == 0);
+		CHECK(pl_call(n, to, "echo", args, size, 20000, size, NULL) == PL_OK);
+		pl_event ev = next_event(n, PL_EV_REPLY);
+		CHECK(ev.user == size && ev.status == PL_OK && ev.data_len == size && memcmp(args, ev.data, size) == 0);
+		free(args);
+		free(out);
+	}
+	CHECK(pl_close(n) == PL_OK);
+	server_end(&s);
+}
+
+/* Calls until the answer is text; the peer hears of a cancellation when it is sent. */
+static int answers(pl_node n, pl_peer to, const char *fn, const char *text)
+{
+	char out[100];
+	for (int i = 0; i < 500; i++) {
+		if (call(n, to, fn, "[]", out, sizeof out) != PL_OK)
+			return 0;
+		if (strcmp(out, text) == 0)
+			return 1;
+		nanosleep(&(struct timespec){0, 1000000}, NULL);
+	}
+	return 0;
+}
+
+static void tells_unwanted_calls(void)
+{
+	struct server s;
+	pl_peer to;
+	pl_id req = 0;
+	char out[10];
+	uint32_t len;
+	server_start(&s, "Server", PL_JSON);
+	pl_node n = client_of(&s, "Phone2", &to);
+	CHECK(pl_call(n, to, "never", NULL, 0, PL_FOREVER, 1, &req) == PL_OK);
+	CHECK(answers(n, to, "wanted", "true"));
+	CHECK(pl_cancel(n, req) == PL_OK && next_event(n, PL_EV_REPLY).status == PL_E_CANCELED);
+	CHECK(answers(n, to, "wanted", "false")); /* canceled */
+	CHECK(pl_reply(s.n, s.held, "1", 1) == PL_OK && pl_call_wanted(s.n, 4711) == 0 && pl_call_wanted(0, 1) == PL_E_HANDLE);
+	CHECK(pl_call_wait(n, to, "never", NULL, 0, 50, 0, NULL, out, sizeof out, &len) == PL_E_TIMEOUT);
+	CHECK(answers(n, to, "wanted", "false")); /* timed out */
+	CHECK(pl_close(n) == PL_OK);
+	server_end(&s);
+}
+
+/* A started node of a realm that knows the server. */
+static pl_node client_with(const char *secret, const struct server *s, pl_peer *to)
+{
+	pl_config cfg = config("Phone2");
+	cfg.secret = secret;
+	cfg.log_level = PL_LOG_DEBUG;
+	pl_node n = must_open(&cfg);
+	CHECK(pl_start(n) == PL_OK && pl_peer_add(n, "Server", "127.0.0.1", s->port, 0, to) == PL_OK);
+	return n;
+}
+
+static void keeps_secrets(void)
+{
+	struct server s;
+	pl_peer to;
+	pl_peer_info info = {.size = sizeof info};
+	char secret[PL_SECRET_CAP], other[PL_SECRET_CAP], out[100];
+	CHECK(pl_secret_new(secret, sizeof secret) == 48 && strlen(secret) == 48 && strncmp(secret, "plk1_", 5) == 0);
+	CHECK(pl_secret_new(other, 49) == 48 && strcmp(secret, other) != 0);
+	CHECK(pl_secret_new(other, 48) == PL_E_TOO_LARGE && pl_secret_new(NULL, 99) == PL_E_INVALID);
+	secret_server_start(&s, "Server", PL_JSON, secret);
+
+	pl_node n = client_with(secret, &s, &to);
+	CHECK(call(n, to, "add", "[25,17]", out, sizeof out) == PL_OK && strcmp(out, "42") == 0);
+	CHECK(pl_peer_get(n, to, &info) == PL_OK && strlen(info.fingerprint) == 64 && info.rtt_us > 0 && info.loss_ppm <= 1000000);
+	CHECK((info.flags & PL_PEER_ENCRYPTED) && (info.flags & PL_PEER_AUTHENTICATED) && !(info.flags & PL_PEER_LEGACY));
+	CHECK((s.flags & PL_F_ENCRYPTED) && (s.flags & PL_F_AUTHENTICATED));
+	CHECK(pl_stop(n, 100) == PL_OK && pl_start(n) == PL_OK); /* the secret is kept for that */
+	CHECK(pl_peer_add(n, "Server", "127.0.0.1", s.port, 0, &to) == PL_OK && call(n, to, "add", "[1,2]", out, sizeof out) == PL_OK);
+	CHECK(pl_close(n) == PL_OK);
+
+	for (int i = 0; i < 3; i++) { /* another secret, none, a text of one's own */
+		static const char *const kinds[] = {"", NULL, "correct horse"};
+		n = client_with(i == 0 ? other : kinds[i], &s, &to);
+		uint32_t len;
+		int32_t st = pl_call_wait(n, to, "add", "[1,2]", 5, 400, 0, NULL, out, sizeof out, &len);
+		CHECK(st == PL_E_TIMEOUT);
+		CHECK(pl_peer_get(n, to, &info) == PL_OK && !(info.flags & (PL_PEER_ENCRYPTED | PL_PEER_AUTHENTICATED)) && !*info.fingerprint);
+		pl_event ev = {.size = sizeof ev};
+		while (pl_poll(n, &ev) == 1)
+			CHECK(strstr(ev.data, "plk1_") == NULL && strstr(ev.data, "horse") == NULL);
+		CHECK(pl_close(n) == PL_OK);
+	}
+	server_end(&s);
+
+	/* No text tells a secret that cannot be used. */
+	static char endless[PL_SECRET_MAX + 2];
+	memset(endless, 'k', sizeof endless - 1);
+	pl_config cfg = config("Phone2");
+	cfg.secret = endless;
+	CHECK(pl_open(&cfg, &n) == PL_E_INVALID && strstr(last_error(), "kkk") == NULL);
+	static const char *const damaged[] = {"plk1_damaged-top-secret", "top-secret\xff"};
+	for (int i = 0; i < 2; i++) {
+		cfg.secret = damaged[i];
+		cfg.log_level = PL_LOG_DEBUG;
+		n = must_open(&cfg);
+		CHECK(pl_start(n) == PL_E_INVALID && *last_error() && strstr(last_error(), "top-secret") == NULL);
+		pl_event ev = {.size = sizeof ev};
+		while (pl_poll(n, &ev) == 1)
+			CHECK(strstr(ev.data, "top-secret") == NULL);
+		CHECK(pl_close(n) == PL_OK);
+	}
+	cfg.secret = NULL;
+	cfg.allow_legacy = 3;
+	CHECK(pl_open(&cfg, &n) == PL_E_INVALID);
+}
+
+static void keeps_its_key(void)
+{
+	char dir[] = "/tmp/peerlink-test-XXXXXX", file[64], first[PL_FINGERPRINT_CAP], second[PL_FINGERPRINT_CAP];
+	REQUIRE(mkdtemp(dir) != NULL);
+	pl_config cfg = config("Keeper");
+	cfg.state_dir = dir;
+	pl_node n = must_open(&cfg);
+	CHECK(pl_fingerprint(n, first, sizeof first) == PL_E_STATE);
+	CHECK(pl_start(n) == PL_OK && pl_fingerprint(n, first, 10) == PL_E_TOO_LARGE && pl_fingerprint(n, first, sizeof first) == 64);
+	CHECK(pl_close(n) == PL_OK);
+	n = must_open(&cfg);
+	CHECK(pl_start(n) == PL_OK && pl_fingerprint(n, second, sizeof second) == 64 && strcmp(first, second) == 0);
+	CHECK(pl_close(n) == PL_OK);
+	cfg.state_dir = NULL;
+	n = must_open(&cfg);
+	CHECK(pl_start(n) == PL_OK && pl_fingerprint(n, second, sizeof second) == 64 && strcmp(first, second) != 0);
+	CHECK(pl_close(n) == PL_OK);
+	snprintf(file, sizeof file, "%s/identity", dir);
+	CHECK(unlink(file) == 0 && rmdir(dir) == 0);
+}
+
+/* Sends one datagram and returns the answer as text, "" if none comes within the time. */
+static const char *ask(uint16_t port, const char *datagram, int ms)
+{
+	static char text[2000];
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+	ssize_t size = sendto(fd, datagram, strlen(datagram), 0, (struct sockaddr *)&a, sizeof a);
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	size = size > 0 && poll(&p, 1, ms) == 1 ? recv(fd, text, sizeof text - 1, 0) : 0;
+	text[size > 0 ? size : 0] = 0;
+	close(fd);
+	return text;
+}
+
+/* Whoever has no secret serves 1.x nodes as ever; whoever has one, only if told to. */
+static void speaks_json_with_1_x(void)
+{
+	static const char request[] = "{\"type\":\"request\",\"id\":\"7\",\"src\":\"old\",\"rpc\":\"%s\",\"args\":[20,22],\"kwargs\":{}}";
+	static const struct { const char *secret; uint32_t legacy; int answers; } cases[] = {
+		{NULL, PL_LEGACY_DEFAULT, 1}, {NULL, PL_LEGACY_OFF, 0},
+		{"top secret", PL_LEGACY_DEFAULT, 0}, {"top secret", PL_LEGACY_ON, 1},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		char text[200];
+		pl_config cfg = config("Server");
+		cfg.udp_port = free_port();
+		cfg.secret = cases[i].secret;
+		cfg.allow_legacy = cases[i].legacy;
+		pl_node n = must_open(&cfg);
+		CHECK(pl_register(n, "add") == PL_OK && pl_start(n) == PL_OK);
+		snprintf(text, sizeof text, request, "__ping__");
+		CHECK((*ask(cfg.udp_port, text, cases[i].answers ? 2000 : 200) != 0) == cases[i].answers);
+		snprintf(text, sizeof text, request, "no_such");
+		if (cases[i].answers)
+			CHECK(strstr(ask(cfg.udp_port, text, 2000), "No function 'no_such' registered") != NULL);
+		snprintf(text, sizeof text, request, "add");
+		ask(cfg.udp_port, text, 0);
+		if (cases[i].answers) {
+			pl_event ev = next_event(n, PL_EV_CALL);
+			CHECK(strcmp(ev.data, "[20,22]") == 0 && strcmp(pl_event_caller(&ev), "old") == 0 && ev.flags == 0);
+		}
+		CHECK(pl_close(n) == PL_OK);
+	}
+}
+
+/* A program that was compiled with the first header. */
+static void takes_older_structs(void)
+{
+	struct server s;
+	pl_peer to;
+	char out[20];
+	server_start(&s, "Server", PL_JSON);
+	pl_config cfg;
+	memset(&cfg, 0xff, sizeof cfg); /* what lies behind an older struct */
+	pl_config known = config("Older");
+	memcpy(&cfg, &known, offsetof(pl_config, allow_legacy));
+	cfg.size = offsetof(pl_config, allow_legacy);
+	pl_node n = must_open(&cfg);
+	CHECK(pl_start(n) == PL_OK && pl_peer_add(n, "Server", "127.0.0.1", s.port, 0, &to) == PL_OK);
+	CHECK(call(n, to, "add", "[1,2]", out, sizeof out) == PL_OK);
+	pl_peer_info info;
+	memset(&info, 0x55, sizeof info);
+	info.size = offsetof(pl_peer_info, loss_ppm);
+	CHECK(pl_peer_get(n, to, &info) == PL_OK && strcmp(info.name, "Server") == 0 && info.loss_ppm == 0x55555555 && info.fingerprint[0] == 0x55);
+	CHECK(info.size == offsetof(pl_peer_info, loss_ppm));
+	info.size--;
+	CHECK(pl_peer_get(n, to, &info) == PL_E_INVALID);
+	cfg.size = offsetof(pl_config, allow_legacy) - 1;
+	pl_node none = 7;
+	CHECK(pl_open(&cfg, &none) == PL_E_INVALID && none == 0);
+	CHECK(pl_close(n) == PL_OK);
+	server_end(&s);
+}
+
 static void starts_again(void)
 {
 	struct server s;
@@ -411,7 +658,12 @@ static void starts_again(void)
 		CHECK(call(n, to, "add", "[1,2]", out, sizeof out) == PL_OK && strcmp(out, "3") == 0);
 	}
 	CHECK(pl_stop(s.n, 100) == PL_OK && pl_start(s.n) == PL_OK); /* its registrations are kept */
-	CHECK(call(n, to, "add", "[2,2]", out, sizeof out) == PL_OK && strcmp(out, "4") == 0);
+	int32_t st = call(n, to, "add", "[2,2]", out, sizeof out);
+	if (st == PL_E_GONE) /* it had not heard yet that the server left */
+		st = call(n, to, "add", "[2,2]", out, sizeof out);
+	CHECK(st == PL_OK && strcmp(out, "4") == 0);
+	if (st != PL_OK)
+		fprintf(stderr, "     %d %s\n", st, last_error());
 	CHECK(pl_close(n) == PL_OK);
 	server_end(&s);
 }
@@ -603,7 +855,7 @@ static void cut_off(void)
 	nanosleep(&(struct timespec){0, 50000000}, NULL);
 	server_end(&s);
 	pl_event ev = next_event(n, PL_EV_REPLY);
-	CHECK(ev.status == PL_E_REMOTE && strcmp(ev.name, "PeerLinkError") == 0);
+	CHECK(ev.status == PL_E_GONE && *(const char *)ev.data);
 	CHECK(pl_close(n) == PL_OK);
 }
 
@@ -774,6 +1026,12 @@ int main(void)
 	RUN(waits_in_slices);
 	RUN(calls_all);
 	RUN(speaks_cbor);
+	RUN(carries_much);
+	RUN(tells_unwanted_calls);
+	RUN(keeps_secrets);
+	RUN(keeps_its_key);
+	RUN(speaks_json_with_1_x);
+	RUN(takes_older_structs);
 	RUN(starts_again);
 	RUN(stops_in_time);
 	RUN(close_ends_stop);

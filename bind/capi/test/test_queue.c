@@ -82,6 +82,9 @@ int32_t plgo_reply(uintptr_t go, uint64_t id, void *result, uint32_t len)
 	return fake(go) ? PL_OK : PL_E_INTERNAL;
 }
 
+int32_t plgo_call_wanted(uintptr_t go, uint64_t id) { return fake(go) && id == 1; }
+int32_t plgo_secret_new(char *buf, size_t cap) { return snprintf(buf, cap, "plk1_"); }
+
 int32_t plgo_reply_error(uintptr_t go, uint64_t id, char *type, void *message, uint32_t len)
 {
 	(void)message, (void)len;

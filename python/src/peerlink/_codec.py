@@ -28,8 +28,7 @@ def encode_arguments(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bytes:
 def decode_arguments(payload: bytes) -> tuple[Any, Any]:
     """Return the positional and the keyword arguments; raises ValueError or RecursionError.
 
-    They are an array and an object from any PeerLink 2 node. What old nodes send
-    is not checked here: calling the function with it is the check.
+    Of what kind they are is not checked: calling the function with them is the check.
     """
     text = _text(payload)
     args, end = _raw_decode(text, _skip(text, 0))

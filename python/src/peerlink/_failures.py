@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from . import _lib
 from ._lib import StatusError
-from .errors import Ambiguous, Overloaded, PeerLinkError, PeerNotFound, PeerTimeoutError, RemoteError
+from .errors import (
+    Ambiguous,
+    NoHandler,
+    Overloaded,
+    PayloadTooLarge,
+    PeerGone,
+    PeerLinkError,
+    PeerNotFound,
+    PeerTimeoutError,
+    RemoteError,
+    Unauthenticated,
+)
 
 NOT_STARTED = "Node is not started"
 
@@ -14,10 +25,16 @@ def call_failure(error: StatusError, target: str, function: str, timeout: float 
     match error.status:
         case _lib.E_TIMEOUT:
             return PeerTimeoutError(f"RPC '{function}' → '{target}' timed out after {timeout}s")
+        case _lib.E_GONE:
+            return PeerGone(f"RPC '{function}' → '{target}': the peer left before it answered")
         case _lib.E_REMOTE:
             return RemoteError(error.text)
         case _lib.E_NO_HANDLER:
-            return RemoteError(f"RemoteError: No function '{function}' registered")
+            return NoHandler(f"RemoteError: No function '{function}' registered")
+        case _lib.E_TOO_LARGE:
+            return PayloadTooLarge(error.text)
+        case _lib.E_UNAUTHENTICATED:
+            return Unauthenticated(f"RPC '{function}' → '{target}': {error.text}")
         case _lib.E_PEER_NOT_FOUND:
             return PeerNotFound(f"Peer '{target}' not found")
         case _lib.E_INVALID:

@@ -9,11 +9,15 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from . import _codec
-from ._context import current_peer
+from ._context import Waits, current_peer, current_waits
 
 logger = logging.getLogger("peerlink")
 
 Function = Callable[..., Any]
+
+
+def _always() -> bool:
+    return True
 
 
 class Failure(NamedTuple):
@@ -40,21 +44,25 @@ class Handlers:
         with self._lock:
             return list(self._entries)
 
-    def run(self, name: str, caller: str | None, payload: bytes) -> bytes | Failure:
-        """Call the function *name* for *caller*; return its encoded result. Never raises."""
+    def run(self, name: str, caller: str | None, payload: bytes, waits: Waits = _always) -> bytes | Failure:
+        """Call the function *name* for *caller*; return its encoded result. Never raises.
+
+        *waits* says whether the caller still waits.
+        """
         entry = self._entries.get(name)
         if entry is None:
             return Failure("RemoteError", f"No function '{name}' registered")
         function, context = entry
         try:
-            return context.copy().run(_call, function, caller, payload)
+            return context.copy().run(_call, function, caller, payload, waits)
         except BaseException as e:  # SystemExit too: the caller must hear of it, the node must not end
             logger.debug("PeerLink: %s failed for %s", name, caller, exc_info=True)
             return Failure(type(e).__name__, _message(e))
 
 
-def _call(function: Function, caller: str | None, payload: bytes) -> bytes:
+def _call(function: Function, caller: str | None, payload: bytes, waits: Waits) -> bytes:
     current_peer.set(caller)  # the context is a copy for this call alone
+    current_waits.set(waits)
     args, kwargs = _codec.decode_arguments(payload)
     return _codec.encode_result(function(*args, **kwargs))
 

@@ -30,9 +30,11 @@ E_TIMEOUT: Final = -5
 E_REMOTE: Final = -6
 E_TOO_LARGE: Final = -7
 E_OVERLOADED: Final = -9
+E_UNAUTHENTICATED: Final = -10
 E_NO_HANDLER: Final = -11
 E_INVALID: Final = -12
 E_IO: Final = -13
+E_GONE: Final = -18
 E_HANDLE: Final = -64
 E_STATE: Final = -65
 E_AGAIN: Final = -66
@@ -56,6 +58,13 @@ JSON: Final = 1
 DISC_AUTO: Final = 0
 DISC_OFF: Final = 4
 HIDDEN: Final = 1
+LEGACY_DEFAULT: Final = 0
+LEGACY_OFF: Final = 1
+LEGACY_ON: Final = 2
+PEER_LEGACY: Final = 2
+PEER_ENCRYPTED: Final = 8
+PEER_AUTHENTICATED: Final = 16
+SECRET_MAX: Final = 1024
 LOG_WARN: Final = 2
 
 FORK_TEXT: Final = (
@@ -81,6 +90,9 @@ class Config(ctypes.Structure):
         ("inbound_bytes", c_uint32),
         ("outbound_bytes", c_uint32),
         ("log_level", c_uint32),
+        ("allow_legacy", c_uint32),
+        ("secret", c_char_p),
+        ("state_dir", c_char_p),
     ]
 
 
@@ -97,6 +109,8 @@ class PeerRecord(ctypes.Structure):
         ("tcp_port", c_uint16),
         ("flags", c_uint32),
         ("rtt_us", c_uint32),
+        ("loss_ppm", c_uint32),
+        ("fingerprint", c_char * 72),
     ]
 
 
@@ -105,18 +119,21 @@ _SIGNATURES: Final[dict[str, tuple[Any, list[Any]]]] = {
     "pl_version": (c_char_p, []),
     "pl_strstatus": (c_char_p, [c_int32]),
     "pl_last_error": (c_size_t, [c_void_p, c_size_t]),
+    "pl_secret_new": (c_int32, [c_void_p, c_size_t]),
     "pl_config_init": (None, [POINTER(Config)]),
     "pl_open": (c_int32, [POINTER(Config), POINTER(c_uint64)]),
     "pl_start": (c_int32, [c_uint64]),
     "pl_stop": (c_int32, [c_uint64, c_uint32]),
     "pl_close": (c_int32, [c_uint64]),
     "pl_ports": (c_int32, [c_uint64, POINTER(c_uint16), POINTER(c_uint16)]),
+    "pl_fingerprint": (c_int32, [c_uint64, c_void_p, c_size_t]),
     "pl_drain": (c_int64, [c_uint64, c_void_p, c_size_t, POINTER(c_uint32)]),
     "pl_wait": (c_int32, [c_uint64, c_uint32]),
     "pl_call": (c_int32, [c_uint64, c_uint32, c_char_p, c_char_p, c_uint32, c_uint32, c_uint64, POINTER(c_uint64)]),
     "pl_cancel": (c_int32, [c_uint64, c_uint64]),
     "pl_reply_now": (c_int32, [c_uint64, c_uint64, c_char_p, c_uint32]),
     "pl_reply_error_now": (c_int32, [c_uint64, c_uint64, c_char_p, c_char_p]),
+    "pl_call_wanted": (c_int32, [c_uint64, c_uint64]),
     "pl_register": (c_int32, [c_uint64, c_char_p]),
     "pl_peer_add": (c_int32, [c_uint64, c_char_p, c_char_p, c_uint16, c_uint16, POINTER(c_uint32)]),
     "pl_peer_find": (c_int32, [c_uint64, c_char_p, POINTER(c_uint32)]),

@@ -24,7 +24,9 @@ from ._events import Pump, Record
 from ._handlers import Failure, Handlers
 from ._lib import StatusError
 from ._lifecycle import Announcer, Lifecycle
+from ._peers import PeerInfo, peer_info
 from ._pool import WorkerPool
+from ._secret import Secret
 
 logger = logging.getLogger("peerlink")
 
@@ -36,6 +38,7 @@ _RETRY: Final = 0.001  # s, when the outbound queue is full
 _QUICK: Final = 0.001  # s, within which a handler returns that runs on the thread of the events
 _RESULT: Final = 16 << 10  # bytes of the result buffer that each thread keeps
 _TYPE_MAX: Final = 255  # bytes in the type of an error
+_FINGERPRINT: Final = 72  # bytes, more than a fingerprint has
 
 _text = lru_cache(maxsize=256)(_lib.c_text)  # names come again and again
 
@@ -52,6 +55,9 @@ class Options:
     discovery: bool
     hidden: bool
     interfaces: str | None
+    secret: Secret | None
+    legacy: int
+    state_dir: bytes | None
 
 
 class Session:
@@ -78,6 +84,7 @@ class Session:
                 self.register(name)
             self._check(self._lib.pl_start(self._handle))
             self.ports = self._ports()
+            self.fingerprint = self._fingerprint()
             self._pump.start()
         except BaseException:
             self.abandon()
@@ -145,15 +152,35 @@ class Session:
         """The names of the peers that are up, in their order; raises StatusError."""
         return {peer: name for peer in self.peers() if (name := self._name_of(peer))}
 
+    def info(self, peer: int) -> PeerInfo:
+        """What is known of *peer*; raises StatusError."""
+        record = _lib.PeerRecord(size=ctypes.sizeof(_lib.PeerRecord))
+        self._check(self._lib.pl_peer_get(self._handle, peer, byref(record)))
+        return peer_info(record)
+
+    def infos(self) -> dict[int, PeerInfo]:
+        """The peers that are up, ordered by name; raises StatusError."""
+        return {peer: info for peer in self.peers() if (info := self._info_of(peer))}
+
+    def find_uuid(self, uuid: str) -> int:
+        """Return the peer that is up with *uuid*; raises StatusError."""
+        for peer, info in self.infos().items():
+            if info.uuid == uuid:
+                return peer
+        raise StatusError(_lib.E_PEER_NOT_FOUND, _lib.status_text(self._lib, _lib.E_PEER_NOT_FOUND))
+
+    def _info_of(self, peer: int) -> PeerInfo | None:
+        try:
+            return self.info(peer)
+        except StatusError as e:
+            if e.status == _lib.E_PEER_NOT_FOUND:  # it has gone
+                return None
+            raise
+
     def _name_of(self, peer: int) -> str:
         """The name of *peer*, "" if it has gone."""
-        info = _lib.PeerRecord(size=ctypes.sizeof(_lib.PeerRecord))
-        status = self._lib.pl_peer_get(self._handle, peer, byref(info))
-        if status == _lib.E_PEER_NOT_FOUND:
-            return ""
-        self._check(status)
-        name: bytes = info.name
-        return name.decode("utf-8", "replace")
+        info = self._info_of(peer)
+        return info.name if info else ""
 
     def add_peer(self, name: str, addr: str, udp_port: int, tcp_port: int) -> None:
         """Name a peer that discovery cannot find; raises StatusError."""
@@ -286,12 +313,16 @@ class Session:
 
     def _answer(self, record: Record, function: str) -> None:
         begun = time.monotonic()
-        outcome = self._handlers.run(function, record.caller, record.data)
+        outcome = self._handlers.run(function, record.caller, record.data, lambda: self._waits(record.id))
         if time.monotonic() - begun > _QUICK:
             self._slow.add(function)
         elif self._slow:
             self._slow.discard(function)
         self._reply(record.id, outcome)
+
+    def _waits(self, call: int) -> bool:
+        """Whether the caller still waits for its answer."""
+        return bool(self._lib.pl_call_wanted(self._handle, call) > 0)
 
     def _reply(self, call: int, outcome: bytes | Failure) -> None:
         """On this thread: waking another for it would take longer than sending."""
@@ -315,6 +346,9 @@ class Session:
         config.discovery = _lib.DISC_AUTO if options.discovery else _lib.DISC_OFF
         config.codec = _lib.JSON
         config.log_level = _lib.LOG_WARN
+        config.allow_legacy = options.legacy
+        config.state_dir = options.state_dir
+        config.secret = options.secret.reveal() if options.secret else None
         handle = c_uint64()
         self._check(self._lib.pl_open(byref(config), byref(handle)))
         return handle.value
@@ -323,6 +357,11 @@ class Session:
         udp, tcp = c_uint16(), c_uint16()
         self._check(self._lib.pl_ports(self._handle, byref(udp), byref(tcp)))
         return udp.value, tcp.value
+
+    def _fingerprint(self) -> str:
+        room = ctypes.create_string_buffer(_FINGERPRINT)
+        self._check(self._lib.pl_fingerprint(self._handle, room, len(room)))
+        return room.value.decode("ascii")
 
     def _check(self, status: int) -> int:
         if status < 0:

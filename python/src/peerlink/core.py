@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import inspect
 import logging
+import os
 import threading
 import time
+import uuid as uuids
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 from operator import itemgetter
@@ -13,24 +15,30 @@ from typing import Any, Final, TypeVar, overload
 
 from . import _codec, _lib, _ports
 from ._console import say
-from ._context import current_peer, run_with_current_peer
+from ._context import caller_waits, current_peer, run_with_current_peer
 from ._failures import NOT_STARTED, call_failure, failure, find_failure
 from ._handlers import Handlers
 from ._lib import StatusError
 from ._lifecycle import Lifecycle, OnDown, OnUp
 from ._outcome import RPC_TIMEOUT, CallResult, decode, milliseconds, outcome
+from ._peers import PeerInfo
 from ._ports import BASE_PORT, PORT_RANGE
 from ._proxy import PeerProxy
+from ._secret import Secret, new_secret
 from ._session import WORKERS as RPC_EXECUTOR_MAX_WORKERS
 from ._session import Options, Session
 from .errors import (
     Ambiguous,
+    NoHandler,
     Overloaded,
+    PayloadTooLarge,
+    PeerGone,
     PeerLinkError,
     PeerNotFound,
     PeerNotFoundError,
     PeerTimeoutError,
     RemoteError,
+    Unauthenticated,
 )
 
 __all__ = [
@@ -45,7 +53,11 @@ __all__ = [
     "SERVICE_TYPE",
     "Ambiguous",
     "CallResult",
+    "NoHandler",
     "Overloaded",
+    "PayloadTooLarge",
+    "PeerGone",
+    "PeerInfo",
     "PeerLink",
     "PeerLinkError",
     "PeerNotFound",
@@ -54,8 +66,11 @@ __all__ = [
     "PeerTimeoutError",
     "RemoteError",
     "SwarmNode",
+    "Unauthenticated",
+    "caller_waits",
     "current_peer",
     "logger",
+    "new_secret",
     "run_with_current_peer",
 ]
 
@@ -64,12 +79,13 @@ logger = logging.getLogger("peerlink")
 SERVICE_TYPE: Final = "_peerlink._tcp.local."
 DISCOVERY_WAIT: Final = 3.0  # s, how long the command line looks for peers
 PEER_TTL: Final = 60.0  # s, after which 1.x forgets a peer
-MAX_SAFE_UDP_PAYLOAD: Final = 1200  # bytes of one message from or to a 1.x node
+MAX_SAFE_UDP_PAYLOAD: Final = 1200  # bytes of one message from or to a 1.x node; others take more
 MAX_DATAGRAM: Final = 65535
 
 _FUNCTION_NAME_MAX: Final = 255  # bytes of UTF-8
 _STOP_TIMEOUT: Final = 5.0  # s that stop gives to running handlers
 _POLL: Final = 0.1  # s
+_LEGACY: Final = {False: _lib.LEGACY_OFF, True: _lib.LEGACY_ON}
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -90,6 +106,19 @@ class PeerLink:
             node.wait_for_peers()
             print(node.call("Phone1", "add", 25, 17))
 
+    All that nodes of this version say to each other is encrypted. With a
+    *secret* they authenticate each other besides, and nobody without it can
+    find, call or overhear them; without one, anybody on the network may take
+    part. Best is one of :func:`new_secret`; a text of one's own, of at most
+    1024 bytes, costs some 0.1 s and 64 MiB at each start. It is in no repr,
+    exception or log line.
+
+    *allow_legacy* says whether to speak with 1.x nodes, which can neither
+    encrypt nor authenticate: None is no with a secret, and yes without.
+    *state_dir* is a directory that keeps the key of the node, so that its
+    :attr:`fingerprint` survives a restart; it is made if need be, and belongs
+    to one node.
+
     *verbose* prints what happens to standard output. *discovery* False finds
     nobody but the peers given by :meth:`add_peer`. *interfaces* limits
     discovery to network interfaces, such as ``"lo"`` or ``["eth0", "wlan0"]``.
@@ -109,16 +138,19 @@ class PeerLink:
         secret: str | None = None,
         discovery: bool = True,
         interfaces: str | Iterable[str] | None = None,
+        allow_legacy: bool | None = None,
+        state_dir: str | os.PathLike[str] | None = None,
     ) -> None:
         if not isinstance(node_name, str):
             raise TypeError(f"node_name must be str, not {type(node_name).__name__}")
-        if secret:
-            raise PeerLinkError("Private realms (secret=) are not in this version yet; the node would be open to all")
+        self._secret = Secret(secret) if secret else None
         self.node_name = node_name
         self.verbose = verbose
         self.port = _ports.derived_ports(node_name)[0]
         self._discovery = discovery
         self._interfaces = _interface_list(interfaces)
+        self._legacy = _lib.LEGACY_DEFAULT if allow_legacy is None else _LEGACY[bool(allow_legacy)]
+        self._state_dir = os.fsencode(state_dir) if state_dir is not None else None
         self._handlers = Handlers()
         self._lifecycle = Lifecycle()
         self._static: dict[str, tuple[str, int, int]] = {}
@@ -133,7 +165,9 @@ class PeerLink:
 
         Waits for no peer and no network. If another node on the network has
         the name, peers find this one as ``"Name (2)"`` and so on. Raises
-        PeerLinkError, and ImportError if the library cannot be loaded.
+        PeerLinkError, for instance if the secret is a damaged one of
+        :func:`new_secret` or others can read the key in *state_dir*, and
+        ImportError if the library cannot be loaded.
         """
         _lib.check_fork()
         with self._lock:
@@ -178,8 +212,9 @@ class PeerLink:
         ``@node.register("name")`` and ``@node.register``.
 
         The function runs on a thread of the library, up to 16 at once, with
-        :data:`current_peer` set to the caller. Its arguments and its result are JSON; what it raises, the
-        caller gets as RemoteError.
+        :data:`current_peer` set to the caller. Its arguments and its result are
+        JSON; what it raises, the caller gets as RemoteError. One that takes
+        long may ask :func:`caller_waits` whether anybody wants the result.
         """
         if callable(name):
             self._register(name.__name__, name)
@@ -214,14 +249,20 @@ class PeerLink:
     def call(self, target: str, func_name: str, *args: Any, timeout: float | None = RPC_TIMEOUT, **kwargs: Any) -> Any:
         """Call a function of the peer *target* and return its result.
 
-        Arguments and result are what JSON can carry. *timeout* is in seconds;
+        Arguments and result are what JSON can carry, up to 16 MiB each; with a
+        1.x node, what fits into one message of 1200 bytes. The function runs
+        at most once, however many packets are lost; a 1.x node is asked once,
+        and a packet lost is a timeout. *timeout* is in seconds;
         None waits for ever, 0 always times out. The target ``"ALL"`` calls
         every peer at once and returns a dict of results by peer name, in which
         an exception stands for a call that failed.
 
-        Raises PeerNotFound, Ambiguous, PeerTimeoutError, RemoteError (the
-        function failed at the peer), Overloaded, PeerLinkError, and TypeError
-        or ValueError for arguments that cannot be encoded.
+        Raises PeerNotFound, Ambiguous, PeerTimeoutError, PeerGone (a
+        PeerTimeoutError: the peer left before it answered), RemoteError (the
+        function failed at the peer), NoHandler (a RemoteError: there is no
+        such function), PayloadTooLarge, Overloaded, Unauthenticated,
+        PeerLinkError, and TypeError or ValueError for arguments that cannot be
+        encoded.
         """
         if target == "ALL" or target.strip().upper() == "ALL":
             return self._call_all(func_name, args, kwargs, timeout)
@@ -243,11 +284,31 @@ class PeerLink:
             raise find_failure(e, name, f"Peer '{name}' not found") from None
         return PeerProxy(self, name)
 
+    def peer_by_uuid(self, uuid: str | uuids.UUID) -> PeerProxy:
+        """Return a proxy of one instance of a peer, whatever it is called; raises PeerNotFound if it is not up now.
+
+        :attr:`peers` lists the UUIDs. A peer has a new one with each start:
+        the proxy never means another node that takes its name.
+        """
+        text = str(uuid).lower()
+        session = self._started()
+        try:
+            peer = session.find_uuid(text)
+            return PeerProxy._of_uuid(self, session.info(peer).name, text)
+        except StatusError as e:
+            raise find_failure(e, text, f"Peer '{text}' not found") from None
+
     def _call_one(
-        self, target: str, function: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], timeout: float | None
+        self,
+        target: str,
+        function: str,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        timeout: float | None,
+        uuid: str | None = None,
     ) -> Any:
         session = self._started()
-        peer = self._find(session, target)
+        peer = self._find(session, target) if uuid is None else self._find_uuid(session, uuid)
         payload = _codec.encode_arguments(args, kwargs)
         limit = milliseconds(timeout)
         if self.verbose:
@@ -281,6 +342,25 @@ class PeerLink:
         return {name: outcome(reply, name, function, timeout) for name, reply in sorted(replies, key=itemgetter(0))}
 
     # ---- peers
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the node's own key, 64 hexadecimal digits; empty unless it is started. See *state_dir*."""
+        session = self._session
+        return session.fingerprint if session else ""
+
+    @property
+    def peers(self) -> list[PeerInfo]:
+        """The peers that are up, ordered by name, as they are now."""
+        session = self._session
+        if session is None:
+            return []
+        try:
+            return list(session.infos().values())
+        except StatusError as e:
+            if e.status in (_lib.E_HANDLE, _lib.E_CLOSED):
+                return []
+            raise failure(e) from None
 
     def peer_names(self) -> list[str]:
         """The names of the peers that are up, sorted."""
@@ -369,7 +449,16 @@ class PeerLink:
             self._say_started(session)
 
     def _open(self) -> Session:
-        options = Options(self.node_name, self.verbose, self._discovery, self._hidden, self._interfaces)
+        options = Options(
+            self.node_name,
+            self.verbose,
+            self._discovery,
+            self._hidden,
+            self._interfaces,
+            self._secret,
+            self._legacy,
+            self._state_dir,
+        )
         session = Session(options, self._handlers, self._lifecycle)
         self._add_static(session)
         self.port = session.ports[0]
@@ -394,6 +483,21 @@ class PeerLink:
             return session.find(target)
         except StatusError as e:
             raise find_failure(e, target, f"Peer '{target}' not found. Known peers: {self.peer_names()}") from None
+
+    def _find_uuid(self, session: Session, uuid: str) -> int:
+        try:
+            return session.find_uuid(uuid)
+        except StatusError as e:
+            raise find_failure(e, uuid, f"Peer '{uuid}' not found") from None
+
+    def _info(self, name: str, uuid: str | None) -> PeerInfo:
+        """What is known of a peer; raises PeerNotFound."""
+        session = self._started()
+        peer = self._find(session, name) if uuid is None else self._find_uuid(session, uuid)
+        try:
+            return session.info(peer)
+        except StatusError as e:
+            raise find_failure(e, name, f"Peer '{name}' not found") from None
 
     def _peer_count(self) -> int:
         session = self._session

@@ -12,25 +12,29 @@ class Lan {
         private var sink: DiscoverySink? = null
         private var announce: (DiscoverySink) -> Unit = {}
         private var name = ""
+        private var type = ""
 
         override fun browse(serviceType: String, sink: DiscoverySink) = synchronized(drivers) {
             this.sink = sink
+            type = serviceType
             drivers.add(this)
-            drivers.forEach { it.announce(sink) }
+            alike().forEach { it.announce(sink) }
         }
 
         override fun advertise(serviceType: String, name: String, port: Int, txt: ByteArray) = synchronized(drivers) {
-            check(serviceType == "_peerlink._tcp") { serviceType }
+            check(serviceType == type && serviceType in listOf("_peerlink._tcp", "_peerlink-n._udp")) { serviceType }
             this.name = name
             announce = { it.found(name, "127.0.0.1", port, 0, txt) }
-            drivers.forEach { it.sink?.let(announce) }
+            alike().forEach { it.sink?.let(announce) }
             sink!!.registered(name)
         }
 
         override fun stopAll() = synchronized(drivers) {
             drivers.remove(this)
-            drivers.forEach { it.sink?.lost(name) }
+            alike().forEach { it.sink?.lost(name) }
             announce = {}
         }
+
+        private fun alike() = drivers.filter { it.type == type }
     }
 }
