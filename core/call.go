@@ -114,14 +114,15 @@ func withResult[T any](p *Peer, ctx context.Context, fn string, req Payload, use
 			req.Bytes = escaped(req.Bytes)
 		}
 		c := newCall(nil)
-		if err := s.start(c, fn, req, deadline); err != nil {
+		id, err := s.start(c, fn, req, deadline)
+		if err != nil {
 			c.discard()
 			if err == errGone && p.session.Load() != s {
 				continue // there may be another
 			}
 			return none, p.failed(fn, codeOfStart(err), err)
 		}
-		r := s.await(ctx, c)
+		r := s.await(ctx, id, c)
 		result, err := p.outcome(fn, r)
 		if err != nil {
 			c.release()
@@ -134,7 +135,7 @@ func withResult[T any](p *Peer, ctx context.Context, fn string, req Payload, use
 }
 
 // await waits until a call has ended, or ctx has.
-func (s *session) await(ctx context.Context, c *outCall) reply {
+func (s *session) await(ctx context.Context, id uint64, c *outCall) reply {
 	done := ctx.Done()
 	if done == nil {
 		return <-c.wait
@@ -143,10 +144,14 @@ func (s *session) await(ctx context.Context, c *outCall) reply {
 	case r := <-c.wait:
 		return r
 	case <-done:
-		if !s.abandon(c) {
+		if !s.abandon(id, c) {
 			return <-c.wait // it has just ended
 		}
-		return reply{code: contextError("", "", ctx.Err()).(*Error).Code, cause: ctx.Err()}
+		cause := ctx.Err()
+		if cause == context.DeadlineExceeded && c.working {
+			cause = errStillRunning
+		}
+		return reply{code: contextError("", "", cause).(*Error).Code, cause: cause}
 	}
 }
 

@@ -32,6 +32,9 @@ const (
 	CodeGone                            // the peer left, or was restarted, before it answered
 )
 
+// lastCode is the highest that this version knows.
+const lastCode = CodeGone
+
 var codeText = [...]string{
 	CodeInternal:        "internal error",
 	CodeClosed:          "node is closed",

@@ -212,6 +212,9 @@ func (f *function) decode(req Payload) ([]reflect.Value, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(rawKw) == 1 { // an empty map
+		rawKw = nil
+	}
 	args, err := wire.Elements(rawArgs)
 	if err != nil {
 		return nil, err

@@ -28,6 +28,9 @@ const (
 	resumeTime   = 100 * time.Millisecond // after which a RESUME is given up
 	dialPatience = 3 * time.Second        // of a dial that nobody waits for
 	maxWaiters   = 4096                   // calls that wait for one handshake
+	maxDone      = 1024
+
+	maxCookies = 8 // taken in one dial: some may be forged
 
 	maxHalfOpen  = 256
 	halfOpenLife = 5 * time.Second
@@ -51,7 +54,9 @@ type handshakes struct {
 	jar  *seal.Jar
 
 	mu      sync.Mutex
+	closed  bool
 	dials   map[uint32]*dial     // by the session number we chose
+	done    map[uint32]struct{}  // those that are over, of late
 	half    map[uint32]*halfOpen // so as well
 	inits   map[initKey]*halfOpen
 	tickets map[[16]byte]resumption
@@ -68,7 +73,8 @@ type dial struct {
 	hs      *seal.Handshake
 	packet  []byte // INIT or RESUME
 	resumed bool
-	cookied bool // the cookie has been set
+	cookies int   // that were set
+	why     error // why the last answer was refused
 	begun   time.Time
 	next    time.Time
 	wait    time.Duration
@@ -119,6 +125,7 @@ func newHandshakes(n *Node) (*handshakes, error) {
 	return &handshakes{
 		node: n, jar: jar,
 		dials:   make(map[uint32]*dial),
+		done:    make(map[uint32]struct{}),
 		half:    make(map[uint32]*halfOpen),
 		inits:   make(map[initKey]*halfOpen),
 		tickets: make(map[[16]byte]resumption),
@@ -196,11 +203,11 @@ func (h *handshakes) dialing(p *Peer, now time.Time) (*dial, error) {
 	if p.dial != nil {
 		return p.dial, nil
 	}
-	if h.node.ctx.Err() != nil {
+	if h.closed { // the keys are about to be overwritten
 		return nil, ErrClosed.Err
 	}
 	state := p.state.Load()
-	d := &dial{peer: p, begun: now, wait: firstRepeat, unsure: state.Native == 0}
+	d := &dial{peer: p, begun: now, wait: firstRepeat, unsure: state.Native == 0 && p.speaks() == dialectUnknown}
 	d.timer = time.AfterFunc(math.MaxInt64, func() { h.onTimer(d) })
 	if err := h.prepare(d, p.resume.Load()); err != nil {
 		d.timer.Stop()
@@ -219,19 +226,23 @@ func (h *handshakes) prepare(d *dial, res *resumption) (err error) {
 	n := h.node
 	delete(h.dials, d.number)
 	d.number = h.newNumber()
-	d.cookied = false
+	d.cookies = 0
 	h.dials[d.number] = d
 	suites := uint8(seal.Offered())
 	if d.resumed = res != nil && time.Now().Before(res.until); d.resumed {
 		p := wire.Resume{Version: wire.Version, Suites: suites, Session: d.number, Tag: n.realm.Tag(), Ticket: res.secret.Ticket}
-		prologue := p.Append(nil)[:wire.PrologueSize]
+		prologue := wire.Prologue(p.Append(nil))
 		d.hs, p.Noise, err = seal.InitiateResume(n.identity, n.realm, res.secret, prologue, n.hello(d.number, suites), rand.Reader)
-		d.packet = p.Append(nil)
-		return err
+		if err == nil {
+			d.packet = p.Append(nil)
+			return nil
+		}
+		d.resumed = false // the secret has been forgotten
+		d.peer.resume.Store(nil)
 	}
 	p := wire.Init{Version: wire.Version, Suites: suites, Session: d.number, Tag: n.realm.Tag()}
 	p.Noise = make([]byte, 48)
-	prologue := bytes.Clone(p.Append(nil)[:wire.PrologueSize])
+	prologue := wire.Prologue(p.Append(nil))
 	d.hs, p.Noise, err = seal.Initiate(n.identity, n.realm, prologue, rand.Reader)
 	d.packet = p.Append(nil)
 	return err
@@ -274,6 +285,10 @@ func (h *handshakes) onTimer(d *dial) {
 		return
 	}
 	var late []*waiter
+	why := error(errNoHandshake)
+	if d.why != nil {
+		why = timeoutError{"timed out: " + d.why.Error()}
+	}
 	d.waiters = slices.DeleteFunc(d.waiters, func(w *waiter) bool {
 		over := !w.deadline.IsZero() && !w.deadline.After(now)
 		if over {
@@ -300,7 +315,7 @@ func (h *handshakes) onTimer(d *dial) {
 	}
 	h.mu.Unlock()
 	for _, w := range late {
-		w.done(nil, errNoHandshake)
+		w.done(nil, why)
 	}
 }
 
@@ -356,6 +371,10 @@ func (h *handshakes) finish(d *dial) []*waiter {
 	d.waiters, d.ended = nil, true
 	d.timer.Stop()
 	delete(h.dials, d.number)
+	if len(h.done) >= maxDone {
+		clear(h.done)
+	}
+	h.done[d.number] = struct{}{}
 	if d.peer.dial == d {
 		d.peer.dial = nil
 	}
@@ -381,6 +400,7 @@ func (h *handshakes) forget(p *Peer, err error) {
 // close ends all.
 func (h *handshakes) close() {
 	h.mu.Lock()
+	h.closed = true
 	var waiters []*waiter
 	for _, d := range h.dials {
 		waiters = append(waiters, h.finish(d)...)
@@ -440,10 +460,10 @@ func (h *handshakes) receiveCookie(b []byte, src netip.AddrPort) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	d := h.dials[p.Initiator]
-	if d == nil || d.cookied || !slices.Contains(d.addrs(), src) {
+	if d == nil || d.cookies >= maxCookies || !slices.Contains(d.addrs(), src) {
 		return errNotAwaited
 	}
-	d.cookied = true
+	d.cookies++
 	const at = wire.PrologueSize
 	copy(d.packet[at:at+len(p.Cookie)], p.Cookie[:])
 	_ = h.node.send(d.packet, src)
@@ -455,11 +475,19 @@ func (h *handshakes) receiveAnswer(now time.Time, resumed bool, ours, theirs uin
 	h.mu.Lock()
 	d := h.dials[ours]
 	if d == nil || d.ended || d.resumed != resumed {
+		_, late := h.done[ours]
 		h.mu.Unlock()
+		if late {
+			return nil // the answer from another address of the peer
+		}
 		return errNotAwaited
 	}
 	s, err := h.conclude(now, d, theirs, noise, src)
 	if err != nil {
+		if !errors.Is(err, seal.ErrHandshake) { // it was read, so another answer needs another question
+			d.why = err
+			_ = h.prepare(d, nil)
+		}
 		h.mu.Unlock()
 		return err
 	}
@@ -519,8 +547,11 @@ func (h *handshakes) conclude(now time.Time, d *dial, theirs uint32, noise []byt
 	res := resumption{keys.Resumption(), now.Add(resumeLife)}
 	d.peer.resume.Store(&res)
 	h.keepTicket(now, res)
-	h.pin(about.Name, key, d.peer)
-	return n.sealedSession(keys, suite, link.Config{Remote: theirs, Addr: src, Finish: fin, RTT: now.Sub(d.sent)}, d.number, about, key, true)
+	cfg := link.Config{Remote: theirs, Addr: src, Finish: fin, Took: now.Sub(d.begun)}
+	if d.wait <= 2*firstRepeat { // else nobody knows which copy was answered
+		cfg.RTT = now.Sub(d.sent)
+	}
+	return n.sealedSession(keys, suite, cfg, d.number, about, key, true)
 }
 
 func (n *Node) sealedSession(keys *seal.Keys, suite seal.Suite, cfg link.Config, number uint32, about wire.Hello, key Fingerprint, initiator bool) (*session, error) {
@@ -559,14 +590,17 @@ func (h *handshakes) acceptable(about *wire.Hello, number uint32, key Fingerprin
 
 // alive reports whether the owner of a name is there.
 func (h *handshakes) alive(p *Peer) bool {
-	if p == nil || !p.Up() || p.session.Load() == nil {
+	if p == nil || !p.Up() {
 		return false
 	}
-	return time.Since(epoch)-time.Duration(p.heard.Load()) < pinPatience
+	s := p.session.Load()
+	return s != nil && s.answers(time.Now()) && time.Since(epoch)-time.Duration(p.heard.Load()) < pinPatience
 }
 
-// pin binds a name to a key. mu is held.
+// pin binds a name to a key.
 func (h *handshakes) pin(name string, key Fingerprint, p *Peer) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	if _, ok := h.pins[name]; !ok && len(h.pins) >= h.node.limits.Peers {
 		for other, pinned := range h.pins {
 			if !h.alive(pinned.peer) {
@@ -595,6 +629,7 @@ func (h *handshakes) keepTicket(now time.Time, r resumption) {
 var (
 	errOtherRealm = errors.New("another realm")
 	errBusy       = errors.New("too many handshakes")
+	errNoSuite    = errors.New("no suite is common to both")
 )
 
 func (h *handshakes) receiveInit(now time.Time, b []byte, src netip.AddrPort) error {
@@ -611,6 +646,7 @@ func (h *handshakes) receiveInit(now time.Time, b []byte, src netip.AddrPort) er
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.expire(now)
 	key := initKey{src, p.Session}
 	if before := h.inits[key]; before != nil && bytes.Equal(before.noise, p.Noise) {
 		return h.node.send(before.answer, src)
@@ -620,7 +656,10 @@ func (h *handshakes) receiveInit(now time.Time, b []byte, src netip.AddrPort) er
 	}
 	number := h.newNumber()
 	choice := uint8(seal.Choose(seal.Suite(p.Suites)))
-	hs, noise, err := seal.Respond(h.node.identity, h.node.realm, b[:wire.PrologueSize], p.Noise, h.node.hello(number, choice), rand.Reader)
+	if choice == 0 {
+		return errNoSuite
+	}
+	hs, noise, err := seal.Respond(h.node.identity, h.node.realm, wire.Prologue(b), p.Noise, h.node.hello(number, choice), rand.Reader)
 	if err != nil {
 		return err
 	}
@@ -655,6 +694,13 @@ func (h *handshakes) admit(now time.Time, tag [8]byte, number uint32, cookie [16
 	return nil
 }
 
+// sweep is expire for who does not hold mu.
+func (h *handshakes) sweep(now time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.expire(now)
+}
+
 // expire drops handshakes that were not finished. mu is held.
 func (h *handshakes) expire(now time.Time) {
 	for _, half := range h.half {
@@ -678,7 +724,7 @@ func (h *handshakes) receiveFin(now time.Time, b []byte, src netip.AddrPort) err
 	}
 	h.mu.Lock()
 	half := h.half[p.Responder]
-	if half == nil {
+	if half == nil || half.hs == nil { // resumed: what is kept repeats the answer
 		h.mu.Unlock()
 		if h.node.sessions.get(p.Responder) != nil {
 			return nil // repeated, since we have not answered yet
@@ -702,8 +748,7 @@ func (h *handshakes) receiveFin(now time.Time, b []byte, src netip.AddrPort) err
 func (h *handshakes) establish(now time.Time, half *halfOpen, noise []byte, src netip.AddrPort) (*session, error) {
 	raw, keys, err := half.hs.ReadFinish(noise)
 	if err != nil {
-		h.drop(half) // Noise cannot read another after a bad one
-		return nil, err
+		return nil, err // forged, or damaged: the true one may still come
 	}
 	h.drop(half)
 	return h.welcome(now, raw, keys, half.key, half.number, half.suite, Fingerprint(half.hs.Peer()), src, now.Sub(half.begun))
@@ -720,11 +765,6 @@ func (h *handshakes) welcome(now time.Time, raw []byte, keys *seal.Keys, from in
 		return nil, err
 	}
 	h.keepTicket(now, resumption{keys.Resumption(), now.Add(resumeLife)})
-	var p *Peer
-	if state, ok := h.node.peers.table.ByID(disco.ID(about.ID)); ok {
-		p = h.node.peers.get(state.Key)
-	}
-	h.pin(about.Name, key, p)
 	return h.node.sealedSession(keys, suite, link.Config{Remote: from.number, Addr: src, RTT: rtt}, number, about, key, false)
 }
 
@@ -761,7 +801,10 @@ func (h *handshakes) resume(now time.Time, b []byte, p wire.Resume, key initKey,
 	}
 	number := h.newNumber()
 	choice := seal.Choose(seal.Suite(p.Suites))
-	raw, noise, keys, err := seal.RespondResume(h.node.identity, h.node.realm, ticket.secret, b[:wire.PrologueSize], p.Noise, h.node.hello(number, uint8(choice)), rand.Reader)
+	if choice == 0 {
+		return nil, nil, errNoSuite
+	}
+	raw, noise, keys, err := seal.RespondResume(h.node.identity, h.node.realm, ticket.secret, wire.Prologue(b), p.Noise, h.node.hello(number, uint8(choice)), rand.Reader)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -775,6 +818,7 @@ func (h *handshakes) resume(now time.Time, b []byte, p wire.Resume, key initKey,
 	if err != nil {
 		return nil, nil, err
 	}
+	s.unproved.Store(true)
 	h.half[number], h.inits[key] = half, half // to repeat the answer
 	return s, half, nil
 }

@@ -280,6 +280,7 @@ func (n *Node) shut() error {
 	n.cancel()
 	n.open.close()
 	stuck := n.waitForHandlers()
+	n.linger()
 	for _, s := range n.sessions.list() {
 		n.dropSession(s, CodeClosed, true)
 	}
@@ -298,6 +299,25 @@ func (n *Node) shut() error {
 		return ioError("close", err)
 	}
 	return nil
+}
+
+// lingerTime is how long Close waits until the peers have its last answers.
+const lingerTime = 200 * time.Millisecond
+
+// linger waits until what was answered has arrived, as far as peers still answer.
+func (n *Node) linger() {
+	tick := time.NewTicker(lingerTime / 100)
+	defer tick.Stop()
+	for range 100 {
+		owes := false
+		for _, s := range n.sessions.list() {
+			owes = owes || s.stats().OwedReplies > 0 && s.answers(time.Now())
+		}
+		if !owes {
+			return
+		}
+		<-tick.C
+	}
 }
 
 // waitForHandlers returns how many did not end in time.

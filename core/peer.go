@@ -100,8 +100,8 @@ func (p *Peer) Loss() float64 {
 }
 
 // Encrypted reports whether there is an encrypted session with the peer. It is made
-// when the peer is found, or at the first call, and always in use with who is no 1.x
-// node.
+// by one of the two when they find each other, or with the first call; without it
+// nothing is said to who is no 1.x node.
 func (p *Peer) Encrypted() bool { return p.session.Load() != nil }
 
 // Authenticated reports whether the peer has proved that it has our secret. It is
@@ -147,6 +147,9 @@ func (p *Peer) sendPing(now time.Time, addrs []netip.AddrPort) {
 	if p.speaks() != dialectJSON {
 		p.node.shakes.again(p, now)
 		return
+	}
+	if p.node.shakes.knows(p.Name()) {
+		return // see downgraded
 	}
 	p.forgetPing()
 	call, pong := new(rpc.Call[reply]), make(chan reply, 1)

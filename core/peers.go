@@ -36,6 +36,7 @@ func newPeerSet(n *Node, t *disco.Table) *peerSet {
 // application's handler may ask for peers.
 func (s *peerSet) update(change func() []disco.Change) {
 	for _, e := range s.apply(change) {
+		s.node.follow(e)
 		s.node.log.Info("peer "+e.Kind.String(), "peer", e.Peer.Name(), "addr", e.Peer.Addr(), "reason", string(e.Reason))
 	}
 }

@@ -2,6 +2,8 @@ package peerlink
 
 import (
 	"errors"
+	"fmt"
+	"math"
 	"net"
 	"net/netip"
 	"os"
@@ -15,10 +17,11 @@ import (
 )
 
 const (
-	// watchEvery is how soon it shows that a handler blocks the reader.
-	watchEvery = time.Millisecond
+	// watchEvery is how soon it shows that a handler blocks the reader: rarely, since
+	// one that did so once is never run there again, and to look costs as much as a call.
+	watchEvery = 5 * time.Millisecond
 	// watchIdle is for how many turns without such handlers the watch goes on.
-	watchIdle = 50
+	watchIdle = 20
 	// quickRuns is how often in a row a handler must have been quick before it is run
 	// by the reader itself.
 	quickRuns = 8
@@ -42,9 +45,10 @@ type reader struct {
 	batch     *netio.Batch // what was read and not looked at
 	inherited *netio.Batch // what the reader before left of its own, to be taken first
 	jobs      []job        // of the present datagram, to be run by the reader
-	corked    *session     // whose answers wait for those to what else was read with it
-	since     time.Time    // when the first was corked
-	ousted    bool         // another reads now, and has batch
+	running   *handler
+	corked    *session  // whose answers wait for those to what else was read with it
+	since     time.Time // when the first was corked
+	ousted    bool      // another reads now, and has batch
 }
 
 // read takes datagrams off the socket until it is closed, or another reader has
@@ -155,6 +159,9 @@ func (r *reader) oust() *reader {
 	next := r.node.newReader()
 	r.mu.Lock()
 	r.ousted = true
+	if r.running != nil {
+		r.running.quick.blocked()
+	}
 	next.inherited = r.batch
 	jobs, corked := r.jobs, r.corked
 	r.jobs, r.corked = nil, nil
@@ -216,6 +223,9 @@ func (r *reader) request(s *session, now time.Time, in *link.Incoming, from neti
 	n := r.node
 	h, ok := n.handlers.get(in.Name)
 	switch {
+	case in.Codec > uint8(CBOR) || in.Codec == 0 && len(in.Data) > 0:
+		s.fail(in.ID, CodeInvalid, &RemoteError{Type: "PeerLinkError", Message: fmt.Sprintf("no codec %d", in.Codec)})
+		return
 	case !ok && string(in.Name) == pingFunc:
 		s.reply(in.ID, 0, JSON, pong(now))
 		return
@@ -252,6 +262,7 @@ func (r *reader) runJobs(now time.Time) {
 		}
 		j := r.jobs[0]
 		r.jobs = append(r.jobs[:0], r.jobs[1:]...)
+		r.running = j.h
 		r.mu.Unlock()
 		r.inside.Store(int64(now.Sub(epoch)) | 1)
 		n.wake()
@@ -263,14 +274,18 @@ func (r *reader) runJobs(now time.Time) {
 	}
 }
 
-// pace is how quick a handler has been.
+// pace is how quick a handler has been: so many runs in a row.
 type pace struct{ runs atomic.Int32 }
+
+// blocked says that the handler has blocked a reader.
+func (p *pace) blocked() { p.runs.Store(math.MinInt32) }
 
 func (p *pace) isQuick() bool { return p.runs.Load() >= quickRuns }
 
 // ran notes a run. One that was slow counts against many that were not.
 func (p *pace) ran(took time.Duration) {
 	switch runs := p.runs.Load(); {
+	case runs == math.MinInt32:
 	case took >= quickTime:
 		p.runs.Store(-4 * quickRuns)
 	case runs < quickRuns:
@@ -284,7 +299,7 @@ func (n *Node) receive(r *reader, now time.Time, b []byte, src netip.AddrPort) {
 		n.receiveJSON(now, b, src)
 		return
 	}
-	if err := n.receiveNative(r, now, b, src); err != nil {
+	if err := n.receiveNative(r, now, b, src); err != nil && err != errNotAwaited { // that is life
 		n.complain("bad datagram", src, err)
 	}
 }

@@ -90,7 +90,7 @@ func (r *Request) answer(result Payload, err error) {
 // answerNative sends what a caller of the native protocol gets.
 func (r *Request) answerNative(result Payload, err error) {
 	s, most := r.sess, min(r.node.limits.Message, int(min(r.sess.about.MaxMessage, maxMessage)))
-	switch e, isOurs := errors.AsType[*Error](err); {
+	switch {
 	case r.ctx.over():
 		s.fail(r.call, CodeTimeout, &RemoteError{Type: "TimeoutError", Message: "the time of the call was over"})
 	case err == nil && len(result.Bytes) > most:
@@ -101,13 +101,33 @@ func (r *Request) answerNative(result Payload, err error) {
 		s.reply(r.call, 0, JSON, escaped(result.Bytes))
 	case err == nil:
 		s.reply(r.call, 0, result.Codec, result.Bytes)
-	case isOurs && e.Code == CodeClosed:
-		s.fail(r.call, CodeGone, asRemote(err))
-	case asRemote(err).Type == overloaded: // as the dialect of 1.x has it
-		s.fail(r.call, CodeOverloaded, asRemote(err))
 	default:
-		s.fail(r.call, CodeRemote, asRemote(err))
+		f := failureFor(err)
+		s.fail(r.call, f.code, &f.remote)
 	}
+}
+
+// failure is what the caller gets of a handler's error.
+type failure struct {
+	code   Code
+	remote RemoteError
+}
+
+func (f *failure) Error() string { return f.remote.Error() }
+
+// failureFor reads err, which may panic if it is the application's.
+func failureFor(err error) *failure {
+	if f, ok := errors.AsType[*failure](err); ok {
+		return f
+	}
+	f := &failure{CodeRemote, *asRemote(err)}
+	if e, ok := errors.AsType[*Error](err); ok && e.Code == CodeClosed {
+		f.code = CodeGone
+	}
+	if f.remote.Type == overloaded { // as the dialect of 1.x has it
+		f.code = CodeOverloaded
+	}
+	return f
 }
 
 // nativeRequest makes the request of a call.
@@ -208,7 +228,7 @@ func (n *Node) serve(j job) {
 // run calls a handler and answers what it returns. All of it that touches what the
 // handler made is guarded: even Error may panic, on a nil pointer for example.
 func (n *Node) run(j job) {
-	failed := &RemoteError{Type: "Panic", Message: "the handler ended its goroutine"} // if nothing else becomes known
+	failed := &failure{CodeRemote, RemoteError{Type: "Panic", Message: "the handler ended its goroutine"}} // if nothing else becomes known
 	var result Payload
 	defer func() {
 		if failed != nil {
@@ -220,14 +240,13 @@ func (n *Node) run(j job) {
 	err := n.guard(j.req, func() {
 		r, err := j.h.raw(&j.req.ctx, j.req.Payload)
 		if err != nil {
-			e := *asRemote(err)
-			failed = &e
+			failed = failureFor(err)
 			return
 		}
 		result, failed = r, nil
 	})
 	if err != nil {
-		failed = err
+		failed = failureFor(err)
 	}
 }
 
@@ -279,6 +298,9 @@ func escaped(json []byte) []byte {
 
 // asRemote chooses what the caller sees of a handler's error.
 func asRemote(err error) *RemoteError {
+	if f, ok := errors.AsType[*failure](err); ok {
+		return &f.remote
+	}
 	if r, ok := errors.AsType[*RemoteError](err); ok {
 		return r
 	}

@@ -40,6 +40,7 @@ type session struct {
 	key       Fingerprint
 	since     time.Time
 	peer      atomic.Pointer[Peer] // nil until discovery or the application names one
+	doubted   atomic.Int64         // when discovery said that it is gone, ns since epoch; 0: it has not
 	unproved  atomic.Bool          // it was resumed by what may be a replay: nothing counts before its first packet
 
 	mu      sync.Mutex
@@ -62,6 +63,9 @@ type session struct {
 // newSession enters a session whose handshake is complete.
 func (n *Node) newSession(cfg link.Config, number uint32, about wire.Hello, key Fingerprint, initiator bool) *session {
 	now := time.Now()
+	if about.MaxMessage == 0 { // it does not say
+		about.MaxMessage = maxMessage
+	}
 	s := &session{
 		node: n, number: number, initiator: initiator, about: about, key: key, since: now, swept: now,
 		calls: make(map[uint64]*outCall), serving: make(map[uint64]*Request),
@@ -151,16 +155,17 @@ var (
 	errTooMany = errors.New("too many calls are waiting for an answer")
 )
 
-// start sends a call. Unless it fails, the call ends by deliver.
-func (s *session) start(c *outCall, fn string, req Payload, deadline time.Time) error {
+// start sends a call and returns its number. Unless it fails, the call ends by deliver,
+// after which c may be another call already.
+func (s *session) start(c *outCall, fn string, req Payload, deadline time.Time) (id uint64, err error) {
 	now := time.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
 	case s.ended:
-		return errGone
+		return 0, errGone
 	case len(s.calls) >= maxCalls:
-		return errTooMany
+		return 0, errTooMany
 	}
 	s.lastID++
 	c.id = s.lastID
@@ -177,20 +182,21 @@ func (s *session) start(c *outCall, fn string, req Payload, deadline time.Time) 
 	}
 	s.link.Send(m, now)
 	s.soon = max(0, s.soon-1)
+	id = c.id
 	s.flush(now)
-	return nil
+	return id, nil
 }
 
 // abandon ends a call that nobody waits for any more; false if it has just ended.
-func (s *session) abandon(c *outCall) bool {
+func (s *session) abandon(id uint64, c *outCall) bool {
 	now := time.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.calls[c.id] != c {
+	if s.calls[id] != c {
 		return false
 	}
 	s.forget(c)
-	s.link.SendCancel(c.id)
+	s.link.SendCancel(id)
 	s.flush(now)
 	return true
 }
@@ -470,11 +476,11 @@ func (s *session) answered(r *reader, now time.Time, in *link.Incoming) {
 }
 
 func failureOf(in *link.Incoming) (Code, *RemoteError) {
-	f, err := wire.ParseFailure(in.Data)
-	if err != nil {
-		return CodeInternal, &RemoteError{Message: "the peer's error cannot be read"}
-	}
+	f, _ := wire.ParseFailure(in.Data) // one that is broken is all text
 	code := Code(min(in.Status, math.MaxUint16))
+	if code > lastCode {
+		code = CodeRemote // of a later version
+	}
 	return code, &RemoteError{Type: f.Type, Message: f.Message}
 }
 
@@ -601,6 +607,14 @@ func (s *session) sweep(now time.Time) (useless bool) {
 		spare && idle > spareSession && s.link.Stats().Unacknowledged == 0 {
 		return true
 	}
+	if at := s.doubted.Load(); at != 0 {
+		switch since := epoch.Add(time.Duration(at)); {
+		case s.link.Heard().After(since):
+			s.doubted.Store(0)
+		case now.Sub(since) > doubtTime:
+			return true
+		}
+	}
 	if now.Sub(s.swept) < time.Second {
 		return false
 	}
@@ -631,7 +645,7 @@ type resumption struct {
 func (s *session) answers(now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.link.Stats().ProbesUnanswered < 2 || now.Sub(s.link.Heard()) < reshakeAfter
+	return s.link.Stats().ProbesUnanswered < 2 || s.link.Silent(now) < reshakeAfter
 }
 
 // proved reports whether the peer has shown that it has the keys.

@@ -70,15 +70,26 @@ func (n *Node) enterSession(s *session) error {
 		n.dropSession(s, CodeClosed, true)
 		return ErrClosed
 	}
+	if !s.unproved.Load() {
+		n.assign(s)
+	}
+	return nil
+}
+
+// assign gives a session to the peer whose it is.
+func (n *Node) assign(s *session) {
 	if s.peer.Load() == nil {
 		if state, ok := n.peers.table.ByID(disco.ID(s.about.ID)); ok {
 			s.peer.Store(n.peers.get(state.Key))
+		} else if p := n.peers.at(s.address()); p != nil && !p.state.Load().Found && p.Name() == s.about.Name {
+			s.peer.Store(p) // the application named it, and it was quicker to call than we
 		}
 	}
-	if p := s.peer.Load(); p != nil {
+	p := s.peer.Load()
+	n.shakes.pin(s.about.Name, s.key, p)
+	if p != nil {
 		p.adopt(s)
 	}
-	return nil
 }
 
 // dropOldest makes room by ending the session that was silent for longest.
@@ -118,7 +129,7 @@ func (p *Peer) adopt(s *session) {
 		case old != nil && old.about.ID != s.about.ID:
 			// The node was restarted: nothing that waits for the old one will come.
 			if p.session.CompareAndSwap(old, s) {
-				p.node.dropSession(old, CodeGone, false)
+				p.node.dropInstance(p, old.about.ID)
 				return
 			}
 		case old != nil && time.Since(old.since) < time.Second && old.preferred() && !s.preferred():
@@ -127,6 +138,15 @@ func (p *Peer) adopt(s *session) {
 			if p.session.CompareAndSwap(old, s) {
 				return
 			}
+		}
+	}
+}
+
+// dropInstance ends all sessions of p with a node that is not there any more.
+func (n *Node) dropInstance(p *Peer, id [16]byte) {
+	for _, s := range n.sessions.list() {
+		if s.peer.Load() == p && s.about.ID == id {
+			n.dropSession(s, CodeGone, false)
 		}
 	}
 }
@@ -157,7 +177,8 @@ func (n *Node) sessionClosed(s *session, left bool) {
 	}
 }
 
-// silence after which a peer that has missed several probes may have been restarted.
+// reshakeAfter is the silence, beyond what the way there and back takes, after which a
+// peer that has missed several probes may have been restarted.
 const reshakeAfter = 300 * time.Millisecond
 
 // sessionSilent looks for a peer that misses probes: elsewhere, and anew.
@@ -168,7 +189,7 @@ func (n *Node) sessionSilent(s *session, now time.Time) {
 	}
 	addrs := p.state.Load().Addrs
 	s.mu.Lock()
-	silent := now.Sub(s.link.Heard())
+	silent := s.link.Silent(now)
 	if len(addrs) > 1 || len(addrs) == 1 && addrs[0] != s.link.Addr() {
 		s.link.Probe(now, addrs)
 		s.flush(now)
@@ -177,5 +198,54 @@ func (n *Node) sessionSilent(s *session, now time.Time) {
 	if silent > reshakeAfter && p.session.Load() == s {
 		n.suspect(p)
 		n.shakes.again(p, now)
+	}
+}
+
+// follow does for sessions what an event calls for.
+func (n *Node) follow(e Event) {
+	now := time.Now()
+	switch e.Kind {
+	case PeerUp, PeerMoved:
+		n.greet(e.Peer, now)
+	case PeerReplaced:
+		n.doubt(e.Old, now)
+		n.greet(e.Peer, now)
+	case PeerDown:
+		if e.Reason == Removed {
+			n.doubt(e.Peer, now)
+		}
+	}
+}
+
+// greet begins a session with a peer that was found, unless it is to begin: one
+// handshake for two nodes is enough.
+func (n *Node) greet(p *Peer, now time.Time) {
+	state := p.state.Load()
+	if state.Native == 0 || !state.Found {
+		return
+	}
+	for _, s := range n.sessions.list() { // it may have been quicker than its announcement
+		if ID(s.about.ID) == p.ID() && s.peer.CompareAndSwap(nil, p) {
+			p.adopt(s)
+		}
+	}
+	switch s := p.session.Load(); {
+	case s != nil && s.address() != p.Addr():
+		s.ping(now, state.Addrs)
+	case s == nil && lessID(n.id, p.ID()):
+		n.shakes.again(p, now)
+	}
+}
+
+// doubtTime is how long a peer has to answer that was said to be gone.
+const doubtTime = 250 * time.Millisecond
+
+// doubt asks a peer of which discovery says that it is gone: anybody can forge that.
+func (n *Node) doubt(p *Peer, now time.Time) {
+	for _, s := range n.sessions.list() { // calls may wait in one that is not in use any more
+		if s.peer.Load() == p {
+			s.doubted.CompareAndSwap(0, int64(now.Sub(epoch)))
+			s.ping(now, nil)
+		}
 	}
 }

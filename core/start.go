@@ -46,28 +46,39 @@ type asyncCall struct {
 	done     func(Payload, error)
 	deadline time.Time
 
-	mu    sync.Mutex
-	stop  func() bool // gives the call up; reports whether done will not be called by others
-	ended bool
+	mu       sync.Mutex
+	stop     func() bool // gives the call up; reports whether done will not be called by others
+	canceled bool
+	ended    bool
 }
 
 // cancel ends the call, unless it is over.
 func (a *asyncCall) cancel() {
 	a.mu.Lock()
-	stop := a.stop
-	a.stop = nil
-	over := stop == nil || a.ended
+	a.canceled = true
 	a.mu.Unlock()
-	if !over && stop() {
-		a.end(Payload{}, contextError("call "+a.fn, a.peer.Name(), context.Canceled))
-	}
+	a.heed()
 }
 
-// setStop says how the present stage is given up.
-func (a *asyncCall) setStop(stop func() bool) {
+// enter begins a stage, which stop gives up.
+func (a *asyncCall) enter(stop func() bool) {
 	a.mu.Lock()
-	defer a.mu.Unlock()
 	a.stop = stop
+	a.mu.Unlock()
+	a.heed()
+}
+
+// heed ends a call that was canceled, in whatever stage it is.
+func (a *asyncCall) heed() {
+	a.mu.Lock()
+	stop := a.stop
+	if !a.canceled || a.ended {
+		stop = nil
+	}
+	a.mu.Unlock()
+	if stop != nil && stop() {
+		a.end(Payload{}, contextError("call "+a.fn, a.peer.Name(), context.Canceled))
+	}
 }
 
 func (a *asyncCall) end(result Payload, err error) {
@@ -90,22 +101,29 @@ func (a *asyncCall) onSession(s *session) {
 	}
 	a.req.Bytes = bytes.Clone(a.req.Bytes) // the link refers to it until it is acknowledged
 	c := newCall(func(r reply) { a.end(a.peer.outcome(a.fn, r)) })
-	a.setStop(func() bool {
-		gone := s.abandon(c)
-		if gone {
-			c.release()
-		}
-		return gone
-	})
-	if err := s.start(c, a.fn, a.req, a.deadline); err != nil {
+	id, err := s.start(c, a.fn, a.req, a.deadline)
+	switch {
+	case err == errGone: // nothing was sent: there may be another session, or none for the node is closing
+		c.discard()
+		a.wait()
+	case err != nil:
 		c.discard()
 		a.end(Payload{}, a.peer.failed(a.fn, codeOfStart(err), err))
+	default:
+		a.enter(func() bool {
+			gone := s.abandon(id, c)
+			if gone {
+				c.release()
+			}
+			return gone
+		})
 	}
 }
 
 // wait waits for a handshake.
 func (a *asyncCall) wait() {
 	a.req.Bytes = bytes.Clone(a.req.Bytes)
+	a.enter(nil)
 	stop := a.peer.node.shakes.join(a.peer, a.deadline, func(s *session, err error) {
 		switch err := a.peer.joinError(a.fn, err); {
 		case err != nil:
@@ -117,9 +135,10 @@ func (a *asyncCall) wait() {
 		}
 	})
 	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.stop == nil && !a.ended {
-		a.stop = stop
+	later := a.stop != nil || a.ended // the handshake was quicker
+	a.mu.Unlock()
+	if !later {
+		a.enter(stop)
 	}
 }
 
@@ -128,7 +147,6 @@ func (a *asyncCall) inJSON() {
 	p := a.peer
 	var call rpc.Call[reply]
 	remove := func() bool { return p.node.pending.Remove(&call) }
-	a.setStop(remove)
 	// Made before the call is entered, armed after: whoever answers sees it.
 	timer := time.AfterFunc(math.MaxInt64, func() {
 		p.node.late.RLock()
@@ -151,5 +169,8 @@ func (a *asyncCall) inJSON() {
 		if !p.node.pending.Waiting(&call) { // the answer was quicker
 			timer.Stop()
 		}
+	}
+	if err == nil {
+		a.enter(remove)
 	}
 }

@@ -44,9 +44,10 @@ func (n *Node) tend() {
 
 // sweepSessions ends those of no more use.
 func (n *Node) sweepSessions(now time.Time) {
+	n.shakes.sweep(now)
 	for _, s := range n.sessions.list() {
 		if s.sweep(now) {
-			n.dropSession(s, CodeGone, true)
+			n.dropSession(s, CodeGone, !s.unproved.Load())
 		}
 	}
 }

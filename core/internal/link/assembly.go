@@ -12,6 +12,9 @@ const (
 	maxAssemblies = 256
 	// assemblyPatience is how long one may wait for its next byte.
 	assemblyPatience = time.Minute
+	// maxParts bounds the pieces of one message that do not touch, which take memory
+	// and time even if they are small.
+	maxParts = 4096
 )
 
 var errTooFarAhead = errors.New("data beyond what may be under way")
@@ -35,10 +38,10 @@ type assemblyKey struct {
 // add enters data and returns by how much memory it grew.
 func (a *assembly) add(now time.Time, off uint64, data []byte) (grew int, err error) {
 	end := off + uint64(len(data))
-	if end > a.total || end > a.have.prefix()+maxAhead+uint64(len(data)) {
+	if !a.fits(off, end) {
 		return 0, errTooFarAhead
 	}
-	before := cap(a.buf)
+	before := a.size()
 	if uint64(len(a.buf)) < end {
 		a.buf = slices.Grow(a.buf, int(end)-len(a.buf))[:end]
 	}
@@ -46,8 +49,16 @@ func (a *assembly) add(now time.Time, off uint64, data []byte) (grew int, err er
 		copy(a.buf[off:], data)
 	}
 	a.moved = now
-	return cap(a.buf) - before, nil
+	return a.size() - before, nil
 }
+
+// fits reports whether a sender that heeds the limits may send these bytes.
+func (a *assembly) fits(off, end uint64) bool {
+	return end <= a.total && off <= a.have.prefix()+maxAhead && len(a.have) <= maxParts
+}
+
+// size is how much memory it takes, but for what all take.
+func (a *assembly) size() int { return cap(a.buf) + cap(a.have)*spanSize }
 
 func (a *assembly) complete() bool {
 	return a.known && a.have.prefix() == a.total
@@ -86,9 +97,21 @@ func (s *assemblies) find(key assemblyKey, total uint64, now time.Time) *assembl
 	return a
 }
 
+// discard gives up a message, if it is being put together.
+func (s *assemblies) discard(key assemblyKey) (found bool) {
+	if len(s.open) == 0 {
+		return false
+	}
+	a := s.open[key]
+	if a != nil {
+		s.remove(a)
+	}
+	return a != nil
+}
+
 func (s *assemblies) remove(a *assembly) {
 	delete(s.open, a.key)
-	s.held -= cap(a.buf)
+	s.held -= a.size()
 }
 
 // expire returns what has not moved for too long.

@@ -77,15 +77,15 @@ func (p *paths) answer(to netip.AddrPort, data [8]byte) {
 	}
 }
 
-// answered reports whether data is what addr was asked, once.
-func (p *paths) answered(now time.Time, addr netip.AddrPort, data [8]byte) bool {
+// answered returns when addr was asked that, if it was; each answer counts once.
+func (p *paths) answered(now time.Time, addr netip.AddrPort, data [8]byte) (asked time.Time, ok bool) {
 	for i, t := range p.tried {
 		if t.addr == addr && t.data == data && now.Sub(t.sent) < challengeLife {
 			p.tried = append(p.tried[:i], p.tried[i+1:]...)
-			return true
+			return t.sent, true
 		}
 	}
-	return false
+	return asked, false
 }
 
 func (p *paths) next() (pathFrame, bool) {

@@ -20,10 +20,13 @@ func (s *Session) Next(now time.Time, buf []byte) (packet []byte, to netip.AddrP
 	}
 	if p, ok := s.paths.next(); ok {
 		b := wire.AppendPath(s.header(buf), p.typ, p.data)
-		return s.seal(now, b, true, noAck), p.to, true
+		b = s.seal(now, b, true, noAck)
+		return b, p.to, b != nil
 	}
-	if s.sent.Full() {
-		return nil, s.addr, false
+	blocked := s.sent.Full()
+	if blocked && s.probes > 0 {
+		s.probes--
+		blocked = false
 	}
 	b := s.header(buf)
 	end := wire.HeaderSize + s.limit()
@@ -32,7 +35,11 @@ func (s *Session) Next(now time.Time, buf []byte) (packet []byte, to netip.AddrP
 	if owes {
 		room -= ackRoom
 	}
-	b = s.appendFrames(now, b, room)
+	if blocked { // the peer may be as well, until it gets answers
+		b = s.appendSmall(now, b, room, &s.answers)
+	} else {
+		b = s.appendFrames(now, b, room)
+	}
 	eliciting := len(b) > wire.HeaderSize
 	acked := noAck
 	if owes && (eliciting || s.ackDue(now)) {
@@ -41,7 +48,8 @@ func (s *Session) Next(now time.Time, buf []byte) (packet []byte, to netip.AddrP
 	if len(b) == wire.HeaderSize {
 		return nil, s.addr, false
 	}
-	return s.seal(now, b, eliciting, acked), s.addr, true
+	b = s.seal(now, b, eliciting, acked)
+	return b, s.addr, b != nil
 }
 
 func (s *Session) ackDue(now time.Time) bool {
@@ -64,7 +72,8 @@ func (s *Session) nextClosing(buf []byte) (packet []byte, to netip.AddrPort, ok 
 	}
 	b := append(s.header(buf), s.closing...)
 	s.closing = nil
-	return s.seal(s.heard, b, false, noAck), s.addr, true
+	b = s.seal(s.heard, b, false, noAck)
+	return b, s.addr, b != nil
 }
 
 func (s *Session) header(buf []byte) []byte {
@@ -80,7 +89,11 @@ func (s *Session) seal(now time.Time, b []byte, eliciting bool, acked uint64) []
 	if eliciting {
 		s.stats.Sent++
 	}
-	return s.cfg.Cipher.Seal(b, number)
+	sealed := s.cfg.Cipher.Seal(b, number)
+	if sealed == nil { // out of packet numbers, or of keys: after some 10^9 packets that nobody acknowledged
+		s.end()
+	}
+	return sealed
 }
 
 // appendAck writes an acknowledgement, the newest ranges if not all have room, and
@@ -101,7 +114,8 @@ func (s *Session) appendAck(now time.Time, b []byte, end int) ([]byte, uint64) {
 	return wire.AppendAck(b, s.wireRanges, delay), ranges[0].Last
 }
 
-// appendFrames fills a packet: what must be repeated, what is small, what is large.
+// appendFrames fills a packet: answers, what must be repeated, what is small, what is
+// large.
 func (s *Session) appendFrames(now time.Time, b []byte, end int) []byte {
 	for _, id := range s.working {
 		if len(b)+idRoom <= end {
@@ -109,8 +123,9 @@ func (s *Session) appendFrames(now time.Time, b []byte, end int) []byte {
 		}
 	}
 	s.working = s.working[:0] // each is told once: a note that may be lost
+	b = s.appendSmall(now, b, end, &s.answers)
 	b, s.again = s.appendAgain(now, b, s.again, end)
-	b = s.appendSmall(now, b, end)
+	b = s.appendSmall(now, b, end, &s.small)
 	if s.sent.CanSend(sizes[s.size]) {
 		b, s.againBulk = s.appendAgain(now, b, s.againBulk, end)
 		b = s.appendBulk(now, b, end)
@@ -184,24 +199,24 @@ func (s *Session) appendPiece(now time.Time, b []byte, p piece, end int) (_ []by
 	return b, piece{m: p.m, off: off + k, n: n - k}, false
 }
 
-func (s *Session) appendSmall(now time.Time, b []byte, end int) []byte {
-	for !s.small.empty() {
-		m := s.small.first()
+func (s *Session) appendSmall(now time.Time, b []byte, end int, q *queue) []byte {
+	for !q.empty() {
+		m := q.first()
 		if m.dropped {
-			s.small.pop()
+			q.pop()
 			s.unqueue(m)
 			continue
 		}
 		room := end - len(b)
 		if m.overhead(now)+len(m.Data) > room {
 			if len(b) == wire.HeaderSize { // the limit has fallen meanwhile
-				s.small.pop()
+				q.pop()
 				s.bulk.push(m)
 				continue
 			}
 			break
 		}
-		s.small.pop()
+		q.pop()
 		m.queued, m.headOut, m.next = false, true, len(m.Data)
 		b, _ = m.appendHead(b, now, room)
 		s.fly(piece{m: m, head: true, n: len(m.Data)})
@@ -301,7 +316,7 @@ func (s *Session) Tick(now time.Time) (suspicious bool) {
 		s.shrink(now)
 	}
 	probes := s.sent.Timeout(now, s.onLost)
-	if probes == 0 {
+	if s.probes = probes; probes == 0 {
 		return false
 	}
 	s.finish = !s.confirmed

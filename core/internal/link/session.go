@@ -41,6 +41,7 @@ type Config struct {
 	Addr       netip.AddrPort // where it is
 	Finish     []byte         // initiator: the FIN, sent first, and again until the peer has answered
 	RTT        time.Duration  // of the handshake; 0 is unknown
+	Took       time.Duration  // the handshake: a round trip at least
 	MaxMessage int            // largest message taken, bytes
 	Budget     int            // bytes of incomplete messages kept
 	Random     io.Reader
@@ -106,14 +107,16 @@ type Session struct {
 	confirmed bool // the peer has sent something that verified
 	heard     time.Time
 	reached   time.Time
-	probes    int    // to be sent although too many packets are under way
-	highest   uint64 // number of a packet of the peer
-	closing   []byte // CLOSE, to be sent once
+	here      time.Time // when something came from addr last
+	probes    int       // to be sent although too many packets are under way
+	highest   uint64    // number of a packet of the peer
+	closing   []byte    // CLOSE, to be sent once
 	closed    bool
 
 	again     []piece // lost, or to be sent once more as a probe
 	againBulk []piece // lost of large messages: these heed the congestion window
-	small     queue
+	answers   queue   // small ones
+	small     queue   // calls
 	bulk      queue
 	ping      bool
 	finish    bool
@@ -158,6 +161,15 @@ func (s *Session) Confirmed() bool { return s.confirmed }
 // Heard returns when something of the peer verified last.
 func (s *Session) Heard() time.Time { return s.heard }
 
+// Silent returns for how long nothing came, beyond three round trips.
+func (s *Session) Silent(now time.Time) time.Duration {
+	rtt := s.cfg.Took
+	if s.sent.RTT.Known() {
+		rtt = s.sent.RTT.Latest()
+	}
+	return now.Sub(s.heard) - 3*rtt
+}
+
 // Reached returns when something of ours was acknowledged last: who can only be heard
 // is as good as gone.
 func (s *Session) Reached() time.Time { return s.reached }
@@ -191,6 +203,8 @@ func (s *Session) Send(m *Message, now time.Time) {
 	m.queued = true
 	if m.bulk = m.overhead(now)+len(m.Data) > s.limit()-ackRoom; m.bulk {
 		s.bulk.push(m)
+	} else if m.Reply {
+		s.answers.push(m)
 	} else {
 		s.small.push(m)
 	}
@@ -198,7 +212,13 @@ func (s *Session) Send(m *Message, now time.Time) {
 
 // Drop says that nobody needs m any more.
 func (s *Session) Drop(m *Message) {
+	if m.dropped {
+		return // given up before, by end
+	}
 	m.dropped = true
+	if !m.Reply {
+		s.parts.discard(assemblyKey{reply: true, id: m.ID})
+	}
 	if m.free() {
 		s.free(m)
 	}
@@ -263,6 +283,7 @@ func (s *Session) end() {
 		s.release(p)
 	}
 	s.again, s.againBulk = nil, nil
+	s.answers.clear(s.unqueue)
 	s.small.clear(s.unqueue)
 	s.bulk.clear(s.unqueue)
 	s.sent.Clear(s.release)
@@ -286,6 +307,9 @@ func (s *Session) release(p piece) {
 		s.free(p.m)
 	}
 }
+
+// UpdateKeysAfter makes a key update due after so many packets; for tests.
+func (s *Session) UpdateKeysAfter(packets uint64) { s.cfg.Cipher.MaxPackets = packets }
 
 // Zero overwrites the keys. The session must not be used after it.
 func (s *Session) Zero() { s.cfg.Cipher.Zero() }

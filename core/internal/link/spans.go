@@ -8,6 +8,8 @@ type spans []span
 
 type span struct{ from, to uint64 }
 
+const spanSize = 16 // bytes
+
 // add enters [from, to) and reports whether anything of it was new.
 func (s *spans) add(from, to uint64) bool {
 	if from >= to {
