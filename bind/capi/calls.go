@@ -65,15 +65,22 @@ func (n *node) finish(p peerlink.Payload, err error) ([]byte, error) {
 	return p.Bytes, err
 }
 
-// callWait begins the call of a pl_call_wait, which waits in C for plq_done. It
-// fails if the call was not begun; plq_done does not follow then.
-func (n *node) callWait(c call) error {
+// leadTime is how long a thread reads the socket itself for its answer, before it
+// waits in C as threads do when several calls are under way.
+const leadTime = 50 * time.Millisecond
+
+// callWait begins the call of a pl_call_wait, which waits for plq_done: here, reading
+// the socket itself, for leadTime or slice if that is shorter, then in C. It fails if
+// the call was not begun; plq_done does not follow then.
+func (n *node) callWait(c call, slice time.Duration) error {
 	s := n.enter()
 	if s == nil {
 		return errNotStarted
 	}
+	var ended atomic.Bool
 	done := func(result peerlink.Payload, err error) {
 		defer s.wg.Done()
+		defer ended.Store(true)
 		n.calls.remove(c.id)
 		b, err := n.finish(result, err)
 		if err != nil {
@@ -88,6 +95,10 @@ func (n *node) callWait(c call) error {
 		return peerlink.ErrOverloaded
 	}
 	n.startCall(n.peers.get(c.peer), c, done)
+	if slice == 0 || slice > leadTime {
+		slice = leadTime
+	}
+	s.core.Lead(time.Now().Add(slice), ended.Load)
 	return nil
 }
 

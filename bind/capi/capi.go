@@ -211,13 +211,13 @@ func plgo_peer_add(h C.uintptr_t, name, addr *C.char, udp, tcp C.uint16_t, out *
 }
 
 //export plgo_call_begin
-func plgo_call_begin(h C.uintptr_t, id C.uint64_t, to C.uint32_t, fn *C.char, args unsafe.Pointer, size, timeoutMS C.uint32_t) (st C.int32_t) {
+func plgo_call_begin(h C.uintptr_t, id C.uint64_t, to C.uint32_t, fn *C.char, args unsafe.Pointer, size, timeoutMS, sliceMS C.uint32_t) (st C.int32_t) {
 	defer guard(&st)
 	n := nodeOf(h)
 	return result(n.callWait(call{
 		id: uint64(id), peer: uint32(to), fn: C.GoString(fn),
 		req: n.request(cBytes(args, size)), timeout: callTimeout(timeoutMS),
-	}))
+	}, duration(sliceMS)))
 }
 
 //export plgo_reply

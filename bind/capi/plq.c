@@ -1394,7 +1394,7 @@ extern int32_t plgo_register(uintptr_t go, char *fn);
 extern int32_t plgo_unregister(uintptr_t go, char *fn);
 extern int32_t plgo_peer_add(uintptr_t go, char *name, char *addr, uint16_t udp, uint16_t tcp, uint32_t *out);
 /* Begins the call id and returns at once. Unless that fails, plq_done follows, which may come before it returns. */
-extern int32_t plgo_call_begin(uintptr_t go, uint64_t id, uint32_t to, char *fn, void *args, uint32_t len, uint32_t timeout_ms);
+extern int32_t plgo_call_begin(uintptr_t go, uint64_t id, uint32_t to, char *fn, void *args, uint32_t len, uint32_t timeout_ms, uint32_t slice_ms);
 extern int32_t plgo_reply(uintptr_t go, uint64_t id, void *result, uint32_t len);
 extern int32_t plgo_reply_error(uintptr_t go, uint64_t id, char *type, void *message, uint32_t len);
 extern int32_t plgo_call_wanted(uintptr_t go, uint64_t id);
@@ -1674,14 +1674,14 @@ int32_t pl_peer_add(pl_node h, const char *name, const char *addr, uint16_t udp_
 }
 
 /* Begins the call that pl_call_wait will wait for. */
-static int32_t call_begin(plq_node *n, pl_id *id, pl_peer to, const char *fn, const void *args, uint32_t len, uint32_t timeout_ms)
+static int32_t call_begin(plq_node *n, pl_id *id, pl_peer to, const char *fn, const void *args, uint32_t len, uint32_t timeout_ms, uint32_t slice_ms)
 {
 	lock(&n->wait_lock);
 	int32_t st = wait_add(n, id);
 	unlock(&n->wait_lock);
 	if (st < 0)
 		return fail(st);
-	st = plgo_call_begin(n->go, *id, to, (char *)(uintptr_t)fn, (void *)(uintptr_t)args, len, timeout_ms);
+	st = plgo_call_begin(n->go, *id, to, (char *)(uintptr_t)fn, (void *)(uintptr_t)args, len, timeout_ms, slice_ms);
 	if (st < 0) {
 		lock(&n->wait_lock);
 		waiting **at = wait_place(n, *id);
@@ -1710,7 +1710,7 @@ int32_t pl_call_wait(pl_node h, pl_peer to, const char *fn, const void *args, ui
 		st = fail(PL_E_INVALID);
 	else if (len > PLQ_DATA_MAX)
 		st = fail(PL_E_TOO_LARGE);
-	else if (id != 0 || (st = call_begin(n, &id, to, fn, args, len, timeout_ms)) == PL_OK) {
+	else if (id != 0 || (st = call_begin(n, &id, to, fn, args, len, timeout_ms, slice_ms)) == PL_OK) {
 		lock(&n->wait_lock);
 		st = wait_for(n, &id, slice_ms, &room);
 		unlock(&n->wait_lock);

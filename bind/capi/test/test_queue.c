@@ -58,9 +58,9 @@ int32_t plgo_peer_add(uintptr_t go, char *name, char *addr, uint16_t udp, uint16
 }
 
 /* Begins a call: the functions "now" and "f" answer at once, "fails" fails so, others never end. */
-int32_t plgo_call_begin(uintptr_t go, uint64_t id, uint32_t to, char *fn, void *args, uint32_t len, uint32_t timeout_ms)
+int32_t plgo_call_begin(uintptr_t go, uint64_t id, uint32_t to, char *fn, void *args, uint32_t len, uint32_t timeout_ms, uint32_t slice_ms)
 {
-	(void)to, (void)timeout_ms;
+	(void)to, (void)timeout_ms, (void)slice_ms;
 	if (strcmp(fn, "refused") == 0)
 		return PL_E_STATE;
 	atomic_fetch_add(&fake(go)->inside, 1);
