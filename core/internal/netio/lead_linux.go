@@ -238,6 +238,7 @@ func (c *leadConn) LeadRead(b *Batch) error {
 	}
 	defer c.leave()
 	err := c.receive(c.fd, b, unix.MSG_WAITFORONE)
+	c.dropNudges(b)
 	switch {
 	case c.closed.Load():
 		return net.ErrClosed
@@ -272,7 +273,25 @@ func (c *leadConn) self() netip.AddrPort {
 
 // readBatch is for the reader.
 func (c *leadConn) readBatch(b *Batch) error {
-	return c.whileNobodyLeads(func() error { return c.receive(c.fd, b, unix.MSG_DONTWAIT) })
+	return c.whileNobodyLeads(func() error {
+		err := c.receive(c.fd, b, unix.MSG_DONTWAIT)
+		c.dropNudges(b)
+		return err
+	})
+}
+
+// dropNudges takes out what the reader sent to itself.
+func (c *leadConn) dropNudges(b *Batch) {
+	for i := b.next; i < b.count; {
+		s := b.slots[i]
+		if len(s.rest) != len(nudge) || s.rest[0] != nudge[0] || s.from != c.self() {
+			i++
+			continue
+		}
+		copy(b.slots[i:b.count], b.slots[i+1:b.count])
+		b.count--
+		b.slots[b.count] = s // its buffer is of use yet
+	}
 }
 
 // WriteToUDPAddrPort sends b as one datagram.

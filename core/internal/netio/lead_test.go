@@ -99,9 +99,7 @@ func leadUntil(t *testing.T, c netio.LeadConn, byReader <-chan []byte) []byte {
 			t.Fatal(err)
 		}
 		for d, _, ok := b.Next(); ok; d, _, ok = b.Next() {
-			if len(d) > 1 { // no nudge
-				return bytes.Clone(d)
-			}
+			return bytes.Clone(d)
 		}
 		select {
 		case got := <-byReader:
