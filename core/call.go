@@ -137,6 +137,7 @@ func withResult[T any](p *Peer, ctx context.Context, fn string, req Payload, use
 // await waits until a call has ended, or ctx has.
 func (s *session) await(ctx context.Context, id uint64, c *outCall) reply {
 	done := ctx.Done()
+	s.node.lead(ctx, c)
 	if done == nil {
 		return <-c.wait
 	}

@@ -69,10 +69,6 @@ type Config struct {
 	// Limits bounds what peers can make this node hold.
 	Limits Limits
 
-	// Leads makes Node.Lead possible, for bindings whose callers wait on threads of their
-	// own. It is of effect on Linux; a program in Go gains nothing.
-	Leads bool
-
 	network netio.Network // nil is the machine's; tests have others
 }
 
@@ -117,7 +113,7 @@ func (c Config) withDefaults() (Config, error) {
 		}
 	}
 	if c.network == nil {
-		c.network = netio.Host{Leads: c.Leads}
+		c.network = netio.Host{}
 	}
 	c.Limits.Peers = orDefault(c.Limits.Peers, 1024)
 	c.Limits.CallsPerPeer = orDefault(c.Limits.CallsPerPeer, 256)

@@ -28,7 +28,7 @@ func TestLeadingCalls(t *testing.T) {
 	defer runtime.UnlockOSThread()
 	b := alone(t, "B")
 	handle(t, b, "add", func(x, y int) int { return x + y })
-	a := start(t, Config{Name: "A", Discovery: []Discovery{}, Leads: true})
+	a := start(t, Config{Name: "A", Discovery: []Discovery{}})
 	handle(t, a, "back", func() int { return 1 })
 	toB := introduce(t, a, b)
 	toA := introduce(t, b, a)
@@ -54,7 +54,7 @@ func BenchmarkLeadingCall(b *testing.B) {
 	if err := server.Handle("echo", func(s string) string { return s }); err != nil {
 		b.Fatal(err)
 	}
-	client, err := Start(b.Context(), Config{Name: "client", Discovery: []Discovery{}, Leads: true})
+	client, err := Start(b.Context(), Config{Name: "client", Discovery: []Discovery{}})
 	if err != nil {
 		b.Fatal(err)
 	}

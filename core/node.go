@@ -68,6 +68,7 @@ type Node struct {
 	watching  atomic.Bool // watch is awake
 	wakeWatch chan struct{}
 	leader    *reader      // of whoever leads
+	crowded   atomic.Int64 // when there was more than one last, ns since epoch
 	waiting   atomic.Int64 // calls of native peers that wait for their answers
 	badInput  limit.Line
 	beat      atomic.Uint64
@@ -290,10 +291,10 @@ func (n *Node) shut() error {
 		return &Error{Code: CodeTimeout, Op: "close", Err: fmt.Errorf("%d handlers still run", stuck)}
 	}
 	n.wg.Wait()
-	n.late.Lock() // the last timer has ended
-	n.late.Unlock()
+	n.late.Lock() // waits for the last timer
 	n.realm.Zero()
 	n.identity.Zero()
+	n.late.Unlock()
 	n.log.Info("node closed")
 	if err != nil {
 		return ioError("close", err)

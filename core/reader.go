@@ -1,6 +1,7 @@
 package peerlink
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -321,14 +322,36 @@ func (n *Node) receiveNative(r *reader, now time.Time, b []byte, src netip.AddrP
 	return s.receive(r, now, b, h, src)
 }
 
+// leadTime is how long a call that is alone reads the socket itself.
+const leadTime = 20 * time.Millisecond
+
+// crowdTime is how long after several calls were under way at once none reads for itself.
+const crowdTime = 2 * time.Millisecond
+
+// lead does what Lead does for a call of this program.
+func (n *Node) lead(ctx context.Context, c *outCall) {
+	n.Lead(time.Now().Add(leadTime), func() bool { return len(c.wait) > 0 || ctx.Err() != nil })
+}
+
+// crowd reports whether several calls are under way, or were just now: one reader
+// serves many better.
+func (n *Node) crowd() bool {
+	now := time.Since(epoch)
+	if n.waiting.Load() > 1 {
+		n.crowded.Store(int64(now))
+		return true
+	}
+	return now-time.Duration(n.crowded.Load()) <= crowdTime
+}
+
 // Lead lets the calling thread read the node's socket itself until done reports true,
 // or until has come. That is of use if nothing else is waited for: to wake a thread for what another one has read takes longer than
-// the rest of a call. It returns at once if the node was not started with Config.Leads,
-// or another thread leads already; so look at done afterwards. The bindings use it, with
-// StartCall, whose end comes on this thread then.
+// the rest of a call. It returns at once where sockets cannot be shared so (but on Linux),
+// or if another thread leads already; so look at done afterwards. The bindings use it,
+// with StartCall, whose end comes on this thread then. Call and CallRaw do it themselves.
 func (n *Node) Lead(until time.Time, done func() bool) {
 	conn, ok := n.conn.(netio.LeadConn)
-	if !ok || done() || n.waiting.Load() > 1 || !conn.Lead() { // one reader serves many better
+	if !ok || done() || n.crowd() || !conn.Lead() {
 		return
 	}
 	defer func() { conn.Unlead(n.waiting.Load() > 0) }()

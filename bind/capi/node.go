@@ -129,7 +129,6 @@ func newNode(c *C.plq_node, cfg *C.pl_config) (*node, error) {
 		TCPPort: uint16(cfg.tcp_port),
 		Logger:  slog.New(&logHandler{events: &n.events, max: C.uint16_t(cfg.log_level)}),
 		Compat:  peerlink.Compat(cfg.allow_legacy),
-		Leads:   true, // for pl_call_wait
 	}
 	if cfg.state_dir != nil {
 		n.config.StateDir = C.GoString(cfg.state_dir)

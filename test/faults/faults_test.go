@@ -30,6 +30,28 @@ var cases = []struct {
 	wants  wants
 }{
 	{name: "clean", plans: usual, wants: wants{ok: 1}},
+	{name: "loss 5 %", faults: lab.Faults{Loss: .05, Delay: time.Millisecond}, plans: usual, wants: wants{ok: 1}},
+	{name: "loss 30 %", faults: lab.Faults{Loss: .3}, plans: few, wants: wants{ok: .99}},
+	{name: "duplicates", faults: lab.Faults{Duplicate: .5}, plans: usual, wants: wants{ok: 1}},
+	{name: "reorder", faults: lab.Faults{Reorder: .3}, plans: usual, wants: wants{ok: 1}},
+	{name: "damaged", faults: lab.Faults{Corrupt: .2}, plans: usual, wants: wants{ok: 1}},
+	{name: "jitter", faults: lab.Faults{Delay: 5 * time.Millisecond, Jitter: 10 * time.Millisecond}, plans: few, wants: wants{ok: 1}},
+	{name: "packets above 900 bytes vanish", faults: lab.Faults{MTU: 900}, plans: large, wants: wants{ok: 1}},
+	{name: "large, loss 5 %", faults: lab.Faults{Loss: .05}, plans: large, wants: wants{ok: 1}},
+	{name: "all at once", faults: lab.Faults{Loss: .1, Duplicate: .2, Reorder: .25, Corrupt: .1, Jitter: time.Millisecond}, plans: few, wants: wants{ok: .99}},
+}
+
+// few are for networks on which a call takes long.
+var few = []plan{
+	{Func: "count", Calls: 200, Callers: 16, Timeout: 5 * time.Second},
+	{Func: "echo", Calls: 100, Callers: 16, Size: 800, Timeout: 5 * time.Second},
+}
+
+// large do not fit into one packet.
+var large = []plan{
+	{Func: "echo", Calls: 20, Size: 1100, Timeout: 10 * time.Second},
+	{Func: "echo", Calls: 5, Size: 100_000, Timeout: 20 * time.Second},
+	{Func: "blob", Calls: 3, Size: 1 << 20, Timeout: 30 * time.Second},
 }
 
 func TestCalls(t *testing.T) {

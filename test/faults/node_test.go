@@ -33,6 +33,7 @@ type order struct {
 type join struct {
 	Name      string
 	Discovery bool // false: it knows only the peers that it is given
+	Secret    string
 }
 
 // find waits for a peer, or adds it if Addr is valid.
@@ -138,7 +139,7 @@ func (n *node) follow(o order) (answer, error) {
 }
 
 func (n *node) join(j join) (err error) {
-	cfg := peerlink.Config{Name: j.Name, Handlers: n.handlers()}
+	cfg := peerlink.Config{Name: j.Name, Secret: j.Secret, Handlers: n.handlers()}
 	if !j.Discovery {
 		cfg.Discovery = []peerlink.Discovery{}
 	}

@@ -28,10 +28,6 @@ type batchSys struct {
 	iovs     [batchSlots]unix.Iovec
 	names    [batchSlots]unix.RawSockaddrInet6
 	controls [batchSlots][segmentControl]byte
-
-	conn *polledConn // for which read was made
-	read func(fd uintptr) bool
-	err  error
 }
 
 // segmentControl is the size of a control message with the size of a segment.
@@ -192,55 +188,4 @@ func (u *udpSocket) segmented(b []byte, size int, whole func() error, one func([
 		b = b[k:]
 	}
 	return nil
-}
-
-// polledConn is a socket in Go's network poller that can do batches.
-type polledConn struct {
-	*net.UDPConn
-	udpSocket
-	raws syscall.RawConn
-}
-
-// batched makes a socket do batches.
-func batched(conn *net.UDPConn) (Conn, error) {
-	raws, err := conn.SyscallConn()
-	if err != nil {
-		return nil, err
-	}
-	c := &polledConn{UDPConn: conn, raws: raws}
-	if controlErr := raws.Control(func(fd uintptr) { err = c.setUp(int(fd)) }); err == nil {
-		err = controlErr
-	}
-	return c, err
-}
-
-func (c *polledConn) readBatch(b *Batch) error {
-	if b.sys.read == nil || b.sys.conn != c { // made once: a closure for each read would be allocated
-		b.sys.conn = c
-		b.sys.read = func(fd uintptr) bool {
-			b.sys.err = c.receive(int(fd), b, unix.MSG_DONTWAIT)
-			return b.sys.err != unix.EAGAIN
-		}
-	}
-	if err := c.raws.Read(b.sys.read); err != nil {
-		return err
-	}
-	if b.sys.err != nil {
-		return os.NewSyscallError("recvmmsg", b.sys.err)
-	}
-	return nil
-}
-
-func (c *polledConn) writeSegments(b []byte, size int, to netip.AddrPort) error {
-	one := func(b []byte) error { _, err := c.WriteToUDPAddrPort(b, to); return err }
-	whole := func() (err error) {
-		if writeErr := c.raws.Write(func(fd uintptr) bool {
-			err = c.sendSegments(int(fd), b, size, to)
-			return err != unix.EAGAIN
-		}); writeErr != nil {
-			return writeErr
-		}
-		return err
-	}
-	return c.segmented(b, size, whole, one)
 }

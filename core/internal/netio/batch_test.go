@@ -14,39 +14,36 @@ import (
 // Segments arrive as the datagrams that they are, in order, whatever the kernel makes
 // of them on the way.
 func TestSegments(t *testing.T) {
-	for name, host := range map[string]netio.Network{"host": netio.Host{}, "lead": leadHost{}} {
-		t.Run(name, func(t *testing.T) {
-			from, to := listen(t, host), listen(t, host)
-			addr := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), netiotest.Port(to))
-			for _, tt := range []struct{ size, total int }{{1200, 100}, {1200, 1200}, {1200, 5000}, {548, 548 * netio.MaxSegments}, {1, 3}, {1200, 30_001}} {
-				sent := make([]byte, tt.total)
-				for i := range sent {
-					sent[i] = byte(i * 7)
-				}
-				if err := netio.WriteSegments(from, sent, tt.size, addr); err != nil {
-					t.Fatal(err)
-				}
-				batch := new(netio.Batch)
-				var got []byte
-				for len(got) < len(sent) {
-					if err := netio.ReadBatch(to, batch); err != nil {
-						t.Fatal(err)
-					}
-					for d, src, ok := batch.Next(); ok; d, src, ok = batch.Next() {
-						if want := min(tt.size, len(sent)-len(got)); len(d) != want {
-							t.Fatalf("%d of %d bytes: a datagram of %d, want %d", len(got), tt.total, len(d), want)
-						}
-						if src.Port() != netiotest.Port(from) || !src.Addr().Is4() {
-							t.Fatalf("from %v", src)
-						}
-						got = append(got, d...)
-					}
-				}
-				if !bytes.Equal(got, sent) {
-					t.Error("not what was sent")
-				}
+	host := netio.Host{}
+	from, to := listen(t, host), listen(t, host)
+	addr := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), netiotest.Port(to))
+	for _, tt := range []struct{ size, total int }{{1200, 100}, {1200, 1200}, {1200, 5000}, {548, 548 * netio.MaxSegments}, {1, 3}, {1200, 30_001}} {
+		sent := make([]byte, tt.total)
+		for i := range sent {
+			sent[i] = byte(i * 7)
+		}
+		if err := netio.WriteSegments(from, sent, tt.size, addr); err != nil {
+			t.Fatal(err)
+		}
+		batch := new(netio.Batch)
+		var got []byte
+		for len(got) < len(sent) {
+			if err := netio.ReadBatch(to, batch); err != nil {
+				t.Fatal(err)
 			}
-		})
+			for d, src, ok := batch.Next(); ok; d, src, ok = batch.Next() {
+				if want := min(tt.size, len(sent)-len(got)); len(d) != want {
+					t.Fatalf("%d of %d bytes: a datagram of %d, want %d", len(got), tt.total, len(d), want)
+				}
+				if src.Port() != netiotest.Port(from) || !src.Addr().Is4() {
+					t.Fatalf("from %v", src)
+				}
+				got = append(got, d...)
+			}
+		}
+		if !bytes.Equal(got, sent) {
+			t.Error("not what was sent")
+		}
 	}
 }
 
@@ -61,17 +58,14 @@ func listen(t *testing.T, host netio.Network) netio.Conn {
 }
 
 func TestReadBatchAfterClose(t *testing.T) {
-	for name, host := range map[string]netio.Network{"host": netio.Host{}, "lead": leadHost{}} {
-		t.Run(name, func(t *testing.T) {
-			c := listen(t, host)
-			ended := make(chan error)
-			go func() { ended <- netio.ReadBatch(c, new(netio.Batch)) }()
-			if err := c.Close(); err != nil {
-				t.Error(err)
-			}
-			if err := <-ended; !errors.Is(err, net.ErrClosed) {
-				t.Errorf("%v", err)
-			}
-		})
+	host := netio.Host{}
+	c := listen(t, host)
+	ended := make(chan error)
+	go func() { ended <- netio.ReadBatch(c, new(netio.Batch)) }()
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := <-ended; !errors.Is(err, net.ErrClosed) {
+		t.Errorf("%v", err)
 	}
 }

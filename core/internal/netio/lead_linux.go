@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"runtime"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -19,8 +20,8 @@ import (
 )
 
 const (
-	leadSlice = 100 * time.Millisecond // how long LeadRead waits
-	aside     = time.Millisecond       // how long the reader stands aside when nobody leads any more
+	leadSlice = 5 * time.Millisecond // how long LeadRead waits
+	aside     = time.Millisecond     // how long the reader stands aside when nobody leads any more
 )
 
 // nudge is a datagram that the reader sends to its own socket, to wake who leads. It is
@@ -31,6 +32,7 @@ var nudge = []byte{0}
 // together with an event that asks it to stand aside.
 type leadConn struct {
 	fd, event int
+	alone     bool // Go has one processor only
 	local     *net.UDPAddr
 	udpSocket
 
@@ -48,14 +50,14 @@ type leadConn struct {
 
 var started = time.Now()
 
-// ListenLead is ListenUDP for a LeadConn.
-func ListenLead(port uint16, fixed bool) (Conn, error) {
-	conn, err := ListenUDP(port, fixed)
-	if err != nil {
-		return nil, err
+// leadable makes a LeadConn of conn, which it closes: that takes it out of the poller,
+// while the copy stays open.
+func leadable(conn *net.UDPConn) (Conn, error) {
+	c := &leadConn{
+		local: conn.LocalAddr().(*net.UDPAddr),
+		gone:  make(chan struct{}), wakeup: make(chan struct{}, 1), done: make(chan struct{}),
+		alone: runtime.GOMAXPROCS(0) == 1,
 	}
-	defer conn.Close() // which takes it out of the poller; the copy stays open
-	c := &leadConn{local: conn.LocalAddr().(*net.UDPAddr), gone: make(chan struct{}), wakeup: make(chan struct{}, 1), done: make(chan struct{})}
 	raw, err := conn.SyscallConn()
 	if err != nil {
 		return nil, err
@@ -66,7 +68,15 @@ func ListenLead(port uint16, fixed bool) (Conn, error) {
 	if err != nil {
 		return nil, os.NewSyscallError("socket", err)
 	}
-	return c, nil
+	return c, conn.Close()
+}
+
+// yield lets other goroutines run first if a system call would take the only processor
+// with it: it is given back after a while only.
+func (c *leadConn) yield() {
+	if c.alone {
+		runtime.Gosched()
+	}
 }
 
 // adopt copies a descriptor and makes it blocking.
@@ -197,6 +207,7 @@ func (c *leadConn) whileNobodyLeads(receive func() error) error {
 			c.polling.Store(false)
 			continue
 		}
+		c.yield()
 		c.poll()
 		c.polling.Store(false)
 		switch err := receive(); {
@@ -237,6 +248,7 @@ func (c *leadConn) LeadRead(b *Batch) error {
 		return net.ErrClosed
 	}
 	defer c.leave()
+	c.yield()
 	err := c.receive(c.fd, b, unix.MSG_WAITFORONE)
 	c.dropNudges(b)
 	switch {

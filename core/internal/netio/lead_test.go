@@ -13,22 +13,9 @@ import (
 	"github.com/peerlink/peerlink/core/internal/netio/netiotest"
 )
 
-// leadHost is the machine with sockets that can be led.
-type leadHost struct{ netio.Host }
-
-func (leadHost) ListenUDP(port uint16, fixed bool) (netio.Conn, error) {
-	return netio.ListenLead(port, fixed)
-}
-
-func TestLeadConnIsAConn(t *testing.T) {
-	netiotest.Run(t, netiotest.Options{New: func(testing.TB) (netio.Network, netip.Addr) {
-		return leadHost{}, netip.MustParseAddr("127.0.0.1")
-	}})
-}
-
 // A leader and the reader share a socket: each datagram reaches one of them.
 func TestLeading(t *testing.T) {
-	conn, err := netio.ListenLead(0, false)
+	conn, err := netio.Host{}.ListenUDP(0, false)
 	if err != nil {
 		t.Fatal(err)
 	}

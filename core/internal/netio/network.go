@@ -45,22 +45,17 @@ type Conn interface {
 }
 
 // Host is the Network of this machine: the sockets of its operating system.
-type Host struct {
-	Leads bool // UDP sockets are LeadConns, where the system has them
-}
+type Host struct{}
 
 var _ Network = Host{}
 
-// ListenUDP is the function ListenUDP.
-func (h Host) ListenUDP(port uint16, fixed bool) (Conn, error) {
-	if h.Leads {
-		return ListenLead(port, fixed)
-	}
+// ListenUDP is the function ListenUDP, with a LeadConn where the system has it.
+func (Host) ListenUDP(port uint16, fixed bool) (Conn, error) {
 	conn, err := ListenUDP(port, fixed)
 	if err != nil {
-		return nil, err // not a Conn that holds a nil *net.UDPConn
+		return nil, err
 	}
-	c, err := batched(conn)
+	c, err := leadable(conn)
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
