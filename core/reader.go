@@ -26,8 +26,10 @@ const (
 	// quickRuns is how often in a row a handler must have been quick before it is run
 	// by the reader itself.
 	quickRuns = 8
-	// quickTime is what quick means.
+	// quickTime is what quick means, and slowTime what slow does. What lies between may
+	// be a busy machine.
 	quickTime = 100 * time.Microsecond
+	slowTime  = time.Millisecond
 )
 
 // reader takes datagrams off the socket and runs quick handlers itself: to hand a
@@ -287,9 +289,11 @@ func (p *pace) isQuick() bool { return p.runs.Load() >= quickRuns }
 func (p *pace) ran(took time.Duration) {
 	switch runs := p.runs.Load(); {
 	case runs == math.MinInt32:
-	case took >= quickTime:
+	case took >= slowTime:
 		p.runs.Store(-4 * quickRuns)
-	case runs < quickRuns:
+	case took >= quickTime:
+		p.runs.Store(runs - 2)
+	case runs < 2*quickRuns:
 		p.runs.Store(runs + 1)
 	}
 }

@@ -226,6 +226,10 @@ func (s *session) flush(now time.Time) {
 		}
 	}
 	s.sending = false
+	if s.ended {
+		s.link.Zero()
+		return
+	}
 	s.arm(now)
 }
 
@@ -576,6 +580,8 @@ func (s *session) end(code Code, tell bool) {
 	s.link.Close(uint64(code), "")
 	if tell {
 		s.flush(now)
+	} else if !s.sending {
+		s.link.Zero()
 	}
 	for _, req := range s.serving {
 		req.ctx.cancel()
