@@ -120,6 +120,9 @@ func withResult[T any](p *Peer, ctx context.Context, fn string, req Payload, use
 			if err == errGone && p.session.Load() != s {
 				continue // there may be another
 			}
+			if p.node.ctx.Err() != nil {
+				return none, p.failed(fn, CodeClosed, ErrClosed.Err)
+			}
 			return none, p.failed(fn, codeOfStart(err), err)
 		}
 		r := s.await(ctx, id, c)
@@ -183,14 +186,11 @@ func (p *Peer) fits(s *session, fn string, req Payload) error {
 
 // speaks tells which dialect a peer is to be spoken to in.
 func (p *Peer) speaks() int32 {
-	if d := p.dialect.Load(); d != dialectUnknown {
-		return d
-	}
-	state := p.state.Load()
+	d, state := p.dialect.Load(), p.state.Load()
 	switch {
-	case state.Native != 0 || !p.node.compat:
+	case d == dialectNative || state.Native != 0 || !p.node.compat:
 		return dialectNative
-	case state.Found:
+	case d == dialectJSON || state.Found:
 		return dialectJSON
 	default:
 		return dialectUnknown
@@ -224,9 +224,15 @@ func (p *Peer) connect(ctx context.Context, fn string, deadline time.Time) (*ses
 			return j.s, p.joinError(fn, j.err)
 		}
 		p.node.suspect(p)
+		if why := p.node.shakes.why(p); why != nil {
+			return nil, p.joinError(fn, refusedError{why})
+		}
 		return nil, contextError("call "+fn, p.Name(), ctx.Err())
 	}
 }
+
+// refusedError says that a peer answered, but may not be spoken with.
+type refusedError struct{ error }
 
 // joinError says why there is no session.
 func (p *Peer) joinError(fn string, err error) error {
@@ -234,6 +240,8 @@ func (p *Peer) joinError(fn string, err error) error {
 	switch {
 	case err == nil:
 		return nil
+	case errors.As(err, new(refusedError)):
+		code = CodeUnauthenticated
 	case errors.Is(err, context.DeadlineExceeded):
 		code = CodeTimeout
 		p.node.suspect(p)
@@ -326,8 +334,10 @@ func (p *Peer) outcome(fn string, r reply) (Payload, error) {
 	switch {
 	case r.code == 0:
 		return r.result, nil
-	case r.code == CodeTimeout && r.remote != nil:
+	case r.code == CodeTimeout && r.remote != nil && r.remote.Type == timedOut:
 		return Payload{}, p.failed(fn, CodeTimeout, errStillRunning)
+	case r.code == CodeTimeout && r.remote != nil:
+		return Payload{}, p.failed(fn, CodeTimeout, timeoutError{"timed out: " + r.remote.Message})
 	case r.remote != nil:
 		return Payload{}, p.failed(fn, r.code, r.remote)
 	case r.code == CodeTimeout && r.cause == nil:

@@ -36,7 +36,7 @@ type Config struct {
 	StateDir string
 
 	// Allow, if not empty, lists the keys of the only nodes that may talk to this one.
-	// Nodes of 1.x have no keys.
+	// Nodes of 1.x have no keys: with CompatOn they may call all the same.
 	Allow []Fingerprint
 
 	// Compat says how to treat PyPI peerlink 1.x nodes.
@@ -77,7 +77,7 @@ type Config struct {
 type Compat uint8
 
 const (
-	CompatDefault Compat = iota // CompatOff if there is a Secret, else CompatOn
+	CompatDefault Compat = iota // CompatOff if there is a Secret or an Allow, else CompatOn
 	CompatOff                   // do not speak with them
 	CompatOn                    // find them, call them, and let them call
 )
@@ -108,7 +108,7 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Compat == CompatDefault {
 		c.Compat = CompatOn
-		if c.Secret != "" {
+		if c.Secret != "" || len(c.Allow) > 0 {
 			c.Compat = CompatOff
 		}
 	}

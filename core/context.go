@@ -33,7 +33,12 @@ func (c *requestContext) Value(key any) any {
 	if key == (callerKey{}) {
 		return c.caller
 	}
-	return c.made().Value(key)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.real == nil { // as long as nobody can have asked for Done, there is none to find
+		return c.node.ctx.Value(key)
+	}
+	return c.real.Value(key)
 }
 
 func (c *requestContext) made() context.Context {

@@ -39,7 +39,8 @@
 // of them. Arguments and results may have up to Limits.Message bytes, 16 MiB if not
 // said otherwise. The deadline travels with the call, and ends the context of the
 // handler; so does giving up. A peer that leaves or is restarted ends what waits for it
-// with ErrGone.
+// with ErrGone. One that falls silent may come back, so calls go on waiting until their
+// deadline; those without one end with ErrGone when the peer is given up.
 //
 // # Nodes of 1.x
 //
@@ -56,6 +57,8 @@
 //
 // # Concurrency
 //
-// All methods may be called from any goroutine. Handlers run on goroutines of their
-// own, as many at once as Limits allows; the caller gets an error when it is full.
+// All methods may be called from any goroutine. Handlers may block, and as many run at
+// once as Limits allows; the caller gets an error when it is full. One that has been
+// quick so far is run by the goroutine that reads the socket, which another takes over
+// if the handler blocks after all.
 package peerlink

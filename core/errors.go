@@ -58,6 +58,9 @@ var codeText = [...]string{
 
 // String returns a short text such as "peer not found".
 func (c Code) String() string {
+	if c == 0 {
+		return "no error"
+	}
 	if int(c) < len(codeText) && codeText[c] != "" {
 		return codeText[c]
 	}

@@ -86,8 +86,9 @@ func (n *Node) HandleRaw(name string, fn RawHandler) error {
 }
 
 // HandleAsync registers fn under name, in place of any before. fn is called on the
-// goroutine that reads the node's socket: it must return at once, and have the
-// request answered from elsewhere. The bindings use it; see Handle for all else.
+// goroutine that reads the node's socket, which may be one in the midst of a Call: it
+// must return at once, take no lock that is held around a Call, and have the request
+// answered from elsewhere. The bindings use it; see Handle for all else.
 func (n *Node) HandleAsync(name string, fn func(*Request)) error {
 	return n.handle(name, &handler{async: fn})
 }

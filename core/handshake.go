@@ -287,7 +287,7 @@ func (h *handshakes) onTimer(d *dial) {
 	var late []*waiter
 	why := error(errNoHandshake)
 	if d.why != nil {
-		why = timeoutError{"timed out: " + d.why.Error()}
+		why = refusedError{d.why}
 	}
 	d.waiters = slices.DeleteFunc(d.waiters, func(w *waiter) bool {
 		over := !w.deadline.IsZero() && !w.deadline.After(now)
@@ -494,6 +494,7 @@ func (h *handshakes) receiveAnswer(now time.Time, resumed bool, ours, theirs uin
 	waiters := h.finish(d)
 	h.mu.Unlock()
 	s.peer.Store(d.peer)
+	s.unproved.Store(true)
 	err = h.node.enterSession(s)
 	if err == nil {
 		d.peer.dialect.Store(dialectNative)
@@ -562,6 +563,21 @@ func (n *Node) sealedSession(keys *seal.Keys, suite seal.Suite, cfg link.Config,
 	}
 	cfg.Cipher = c
 	return n.newSession(cfg, number, about, key, initiator), nil
+}
+
+// refuseSession tells a node that has the keys of a session, and may not have it, so.
+func (n *Node) refuseSession(now time.Time, keys *seal.Keys, suite seal.Suite, remote uint32, to netip.AddrPort) {
+	defer keys.Zero()
+	c, err := seal.NewCipher(keys, suite, now)
+	if err != nil {
+		return
+	}
+	s := link.NewSession(link.Config{Cipher: c, Remote: remote, Addr: to, Random: rand.Reader}, now)
+	s.Close(uint64(CodeUnauthenticated), "")
+	if packet, _, ok := s.Next(now, make([]byte, 0, wire.MaxDatagram)); ok {
+		_ = n.send(packet, to)
+	}
+	s.Zero()
 }
 
 // acceptable checks what a node says of itself. p is whom we meant to reach; nil is
@@ -761,7 +777,7 @@ func (h *handshakes) welcome(now time.Time, raw []byte, keys *seal.Keys, from in
 		err = h.acceptable(&about, from.number, key, nil)
 	}
 	if err != nil {
-		keys.Zero()
+		h.node.refuseSession(now, keys, suite, from.number, src)
 		return nil, err
 	}
 	h.keepTicket(now, resumption{keys.Resumption(), now.Add(resumeLife)})
@@ -829,4 +845,14 @@ func (h *handshakes) knows(name string) bool {
 	defer h.mu.Unlock()
 	_, ok := h.pins[name]
 	return ok
+}
+
+// why returns why the last answer to the dial of p was refused, if one was.
+func (h *handshakes) why(p *Peer) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if p.dial == nil {
+		return nil
+	}
+	return p.dial.why
 }

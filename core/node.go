@@ -26,21 +26,6 @@ import (
 const closeGrace = 5 * time.Second
 
 // Node is one named participant. All methods are safe for concurrent use.
-//
-// These are its goroutines; all are started by spawn, and Close waits for them:
-//
-//	read    one at a time    takes datagrams off the socket, and runs handlers that are quick; one that
-//	                         turns out not to be keeps its reader, and another takes over
-//	watch   one              sees to that
-//	serve   Limits.Handlers  runs handlers, one at a time; up to maxIdle wait for the next
-//	accept  one              takes TCP connections
-//	refuse  maxStrangers     tells one TCP connection that nothing is served there
-//	tend    one              liveness of peers, heartbeat for 1.x nodes
-//
-// Timers of sessions, handshakes and calls hold late while they run, and Close waits
-// for them as well.
-//
-// Backends of discovery own theirs and end them in their Close.
 type Node struct {
 	name      string
 	announced atomic.Pointer[string] // nil: name
@@ -67,6 +52,7 @@ type Node struct {
 	gate      *limit.Gate[gateKey]
 	watching  atomic.Bool // watch is awake
 	wakeWatch chan struct{}
+	leads     sync.Mutex   // held by whoever leads
 	leader    *reader      // of whoever leads
 	crowded   atomic.Int64 // when there was more than one last, ns since epoch
 	waiting   atomic.Int64 // calls of native peers that wait for their answers
@@ -247,6 +233,21 @@ func (n *Node) txt() []string {
 }
 
 // spawn runs f on a goroutine that Close waits for.
+//
+// These are the goroutines of a node:
+//
+//	read    one at a time    takes datagrams off the socket, and runs handlers that are quick; one that
+//	                         turns out not to be keeps its reader, and another takes over
+//	watch   one              sees to that
+//	serve   Limits.Handlers  runs handlers, one at a time; up to maxIdle wait for the next
+//	accept  one              takes TCP connections
+//	refuse  maxStrangers     tells one TCP connection that nothing is served there
+//	tend    one              liveness of peers, heartbeat for 1.x nodes
+//
+// Timers of sessions, handshakes and calls hold late while they run, and Close waits
+// for them as well.
+//
+// Backends of discovery own theirs and end them in their Close.
 func (n *Node) spawn(f func()) { n.wg.Go(f) }
 
 // Close sends goodbyes, fails what is pending with ErrClosed, cancels the context
@@ -290,11 +291,13 @@ func (n *Node) shut() error {
 		// Their goroutines cannot be ended, so there is nothing to wait for.
 		return &Error{Code: CodeTimeout, Op: "close", Err: fmt.Errorf("%d handlers still run", stuck)}
 	}
+	n.leads.Lock() // waits for who reads in place of the reader
 	n.wg.Wait()
 	n.late.Lock() // waits for the last timer
 	n.realm.Zero()
 	n.identity.Zero()
 	n.late.Unlock()
+	n.leads.Unlock()
 	n.log.Info("node closed")
 	if err != nil {
 		return ioError("close", err)

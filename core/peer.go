@@ -111,7 +111,8 @@ func (p *Peer) Authenticated() bool {
 	return s != nil && !p.node.realm.Open() && s.proved()
 }
 
-// Fingerprint returns that of the peer's key; zero while there is no session.
+// Fingerprint returns that of the peer's key; zero while there is no session. A peer
+// that was just found may not have proved its key yet: Ping it before you compare.
 func (p *Peer) Fingerprint() Fingerprint {
 	if s := p.session.Load(); s != nil {
 		return s.key

@@ -252,7 +252,7 @@ func (n *Node) WaitPeers(ctx context.Context, count int) error {
 }
 
 // WaitPeer returns the peer that holds name as soon as it is up; see Peer for what
-// a name means.
+// a name means. Found is not proved: for Authenticated and Fingerprint Ping it first.
 func (n *Node) WaitPeer(ctx context.Context, name string) (*Peer, error) {
 	if p, err := n.Peer(name); !errors.Is(err, ErrPeerNotFound) {
 		return p, err // AddPeer may have named one that is not up

@@ -134,8 +134,10 @@ func (n *Node) watch(r *reader) {
 			case since != last:
 				idle = 0
 			default: // the same handler for a whole turn
-				r, since = r.oust(), 0
-				n.spawn(r.read)
+				if next := r.oust(since); next != nil {
+					r, since = next, 0
+					n.spawn(r.read)
+				}
 			}
 			last = since
 		}
@@ -157,14 +159,17 @@ func (n *Node) wake() {
 	}
 }
 
-// oust takes from a reader what it has not begun yet, and returns the next one.
-func (r *reader) oust() *reader {
+// oust takes from a reader what it has not begun yet, and returns the next one; nil if
+// it has come out of the handler that it was in since then.
+func (r *reader) oust(since int64) *reader {
 	next := r.node.newReader()
 	r.mu.Lock()
-	r.ousted = true
-	if r.running != nil {
-		r.running.quick.blocked()
+	if r.inside.Load() != since {
+		r.mu.Unlock()
+		return nil
 	}
+	r.ousted = true
+	r.running.quick.blocked()
 	next.inherited = r.batch
 	jobs, corked := r.jobs, r.corked
 	r.jobs, r.corked = nil, nil
@@ -266,11 +271,14 @@ func (r *reader) runJobs(now time.Time) {
 		j := r.jobs[0]
 		r.jobs = append(r.jobs[:0], r.jobs[1:]...)
 		r.running = j.h
-		r.mu.Unlock()
 		r.inside.Store(int64(now.Sub(epoch)) | 1)
+		r.mu.Unlock()
 		n.wake()
 		n.run(j)
+		r.mu.Lock()
+		r.running = nil
 		r.inside.Store(0)
+		r.mu.Unlock()
 		end := time.Now()
 		j.h.quick.ran(end.Sub(now))
 		now = end
@@ -349,16 +357,19 @@ func (n *Node) crowd() bool {
 }
 
 // Lead lets the calling thread read the node's socket itself until done reports true,
-// or until has come. That is of use if nothing else is waited for: to wake a thread for what another one has read takes longer than
-// the rest of a call. It returns at once where sockets cannot be shared so (but on Linux),
-// or if another thread leads already; so look at done afterwards. The bindings use it,
-// with StartCall, whose end comes on this thread then. Call and CallRaw do it themselves.
+// or until has come. That is of use if nothing else is waited for: to wake a thread for
+// what another one has read takes longer than the rest of a call. It returns at once
+// where sockets cannot be shared so (but on Linux), or if another thread leads already;
+// so look at done afterwards. The bindings use it, with StartCall, whose end comes on
+// this thread then. Call and CallRaw do it themselves.
 func (n *Node) Lead(until time.Time, done func() bool) {
 	conn, ok := n.conn.(netio.LeadConn)
 	if !ok || done() || n.crowd() || !conn.Lead() {
 		return
 	}
 	defer func() { conn.Unlead(n.waiting.Load() > 0) }()
+	n.leads.Lock() // Close waits for who leads
+	defer n.leads.Unlock()
 	r := n.leader
 	for !done() && time.Now().Before(until) {
 		switch err := conn.LeadRead(r.batch); {

@@ -285,11 +285,28 @@ func TestThreat_T6_AllowedKeys(t *testing.T) {
 		if !toB.Authenticated() || toB.Fingerprint() != b.Fingerprint() {
 			w.Errorf("authenticated %v, key %v", toB.Authenticated(), toB.Fingerprint())
 		}
-		if err := echo(w.knows(c, b), time.Second, 1); err == nil {
+		if err := echo(w.knows(c, b), time.Second, 1); !errors.Is(err, ErrUnauthenticated) {
+			w.Errorf("a key that is not allowed called: %v", err)
+		}
+		if err := echo(w.knows(b, c), time.Second, 1); !errors.Is(err, ErrUnauthenticated) {
+			w.Errorf("a key that is not allowed was called: %v", err)
+		}
+	})
+}
+
+// Nor does JSON, which has no keys, get around the list.
+func TestThreat_T6_AllowedKeysInTheOpenRealm(t *testing.T) {
+	virtual(t, func(w *world) {
+		a := w.node("10.0.0.1", "A", Config{})
+		b := w.node("10.0.0.2", "B", Config{Allow: []Fingerprint{{1}}})
+		handle(w.T, b, "echo", func(v []byte) []byte { w.Error("called"); return v })
+		toB := w.knows(a, b)
+		if err := echo(toB, time.Second, 1); err == nil {
 			w.Error("a key that is not allowed called")
 		}
-		if err := echo(w.knows(b, c), time.Second, 1); !errors.Is(err, ErrTimeout) {
-			w.Errorf("a key that is not allowed was called: %v", err)
+		toB.dialect.Store(dialectJSON)
+		if err := echo(toB, time.Second, 1); err == nil {
+			w.Error("somebody without a key called")
 		}
 	})
 }

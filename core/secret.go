@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 
 	"github.com/peerlink/peerlink/core/internal/seal"
 )
@@ -29,8 +30,13 @@ func NewSecret() string {
 // it stays the same over restarts if Config.StateDir is set.
 type Fingerprint [32]byte
 
-// String returns 64 hexadecimal digits.
-func (f Fingerprint) String() string { return seal.Fingerprint(f).String() }
+// String returns 64 hexadecimal digits, or nothing for the zero value, which no key has.
+func (f Fingerprint) String() string {
+	if f == (Fingerprint{}) {
+		return ""
+	}
+	return seal.Fingerprint(f).String()
+}
 
 // MarshalText is String.
 func (f Fingerprint) MarshalText() ([]byte, error) { return []byte(f.String()), nil }
@@ -49,6 +55,9 @@ func ParseFingerprint(s string) (Fingerprint, error) {
 func newRealm(secret string) (*seal.Realm, error) {
 	if secret == "" {
 		return seal.OpenRealm(), nil
+	}
+	if strings.TrimRight(secret, "\r\n") != secret {
+		return nil, &Error{Code: CodeInvalid, Op: "start", Err: errors.New("the secret ends in a line break: strip what a file adds")}
 	}
 	r, err := seal.NewRealm(secret)
 	if err != nil {

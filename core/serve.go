@@ -16,6 +16,9 @@ import (
 	"github.com/peerlink/peerlink/core/internal/link"
 )
 
+// timedOut is the type of the error of a handler that was too slow.
+const timedOut = "TimeoutError"
+
 // overloaded is the type of the error that a full gate answers with.
 const overloaded = "Overloaded"
 
@@ -92,7 +95,7 @@ func (r *Request) answerNative(result Payload, err error) {
 	s, most := r.sess, min(r.node.limits.Message, int(min(r.sess.about.MaxMessage, maxMessage)))
 	switch {
 	case r.ctx.over():
-		s.fail(r.call, CodeTimeout, &RemoteError{Type: "TimeoutError", Message: "the time of the call was over"})
+		s.fail(r.call, CodeTimeout, &RemoteError{Type: timedOut, Message: "the time of the call was over"})
 	case err == nil && len(result.Bytes) > most:
 		s.fail(r.call, CodeTooLarge, &RemoteError{Type: "PeerLinkError", Message: tooLarge("result", uint64(len(result.Bytes)), most).Error()})
 	case err == nil && result.Codec != JSON && result.Codec != CBOR && len(result.Bytes) > 0:

@@ -41,7 +41,7 @@ type session struct {
 	since     time.Time
 	peer      atomic.Pointer[Peer] // nil until discovery or the application names one
 	doubted   atomic.Int64         // when discovery said that it is gone, ns since epoch; 0: it has not
-	unproved  atomic.Bool          // it was resumed by what may be a replay: nothing counts before its first packet
+	unproved  atomic.Bool          // the peer has not shown that it has the keys: nothing of it has verified
 
 	mu      sync.Mutex
 	link    *link.Session
@@ -238,9 +238,7 @@ func (s *session) transmit(b []byte, size int, to netip.AddrPort) {
 	s.mu.Unlock()
 	err := netio.WriteSegments(s.node.conn, b, size, to)
 	s.mu.Lock()
-	if err != nil {
-		s.sendErr = err
-	}
+	s.sendErr = err
 }
 
 // train sends a full packet together with those of the same size that follow.
@@ -328,7 +326,7 @@ func (s *session) expire(now time.Time) (over []endedCall) {
 		switch {
 		case at.IsZero():
 		case !at.After(now):
-			over = append(over, endedCall{c, reply{code: CodeTimeout, cause: s.whyLate(c)}})
+			over = append(over, endedCall{c, reply{code: CodeTimeout, cause: s.whyLate(c, now)}})
 		case s.expiry.IsZero() || at.Before(s.expiry):
 			s.expiry = at
 		}
@@ -340,14 +338,39 @@ func (s *session) expire(now time.Time) (over []endedCall) {
 }
 
 // whyLate tells slow from lost.
-func (s *session) whyLate(c *outCall) error {
+func (s *session) whyLate(c *outCall, now time.Time) error {
 	switch {
+	case now.Sub(s.link.Heard()) > silentTime:
+		return errSilent
 	case c.working:
 		return errStillRunning
 	case s.sendErr != nil:
-		return s.sendErr
+		return timeoutError{"timed out: " + s.sendErr.Error()}
 	default:
 		return nil
+	}
+}
+
+// silentTime is how long a peer that is pinged says nothing before it counts as silent.
+const silentTime = 3 * time.Second
+
+var errSilent = timeoutError{"timed out: the peer has stopped answering"}
+
+// failEndless ends the calls that would wait for ever for a peer that is gone.
+func (s *session) failEndless() {
+	s.mu.Lock()
+	var over []*outCall
+	for _, c := range s.calls {
+		if c.msg.Deadline.IsZero() {
+			over = append(over, c)
+		}
+	}
+	for _, c := range over {
+		s.forget(c)
+	}
+	s.mu.Unlock()
+	for _, c := range over {
+		c.deliver(reply{code: CodeGone, cause: errSilent})
 	}
 }
 
@@ -365,11 +388,12 @@ func (s *session) receive(r *reader, now time.Time, b []byte, h wire.Header, fro
 	if s.unproved.Load() && s.unproved.Swap(false) {
 		s.mu.Unlock()
 		s.node.assign(s)
+		s.node.settle(s)
 		s.mu.Lock()
 	}
 	reached := s.reached(now)
 	r.over = r.over[:0]
-	calls, moved, gone, left := false, false, err != nil, false
+	calls, moved, gone, why := false, false, err != nil, Code(0)
 	for i := range in {
 		switch in[i].Kind {
 		case link.Reply, link.LostCall, link.Working:
@@ -381,7 +405,7 @@ func (s *session) receive(r *reader, now time.Time, b []byte, h wire.Header, fro
 		case link.Moved:
 			moved = true
 		case link.Closed:
-			gone, left = true, Code(in[i].Status) == CodeClosed
+			gone, why = true, Code(min(in[i].Status, math.MaxUint16))
 		default:
 			calls = true
 		}
@@ -414,7 +438,7 @@ func (s *session) receive(r *reader, now time.Time, b []byte, h wire.Header, fro
 		r.serve(s, now, from)
 	}
 	if gone {
-		s.node.sessionClosed(s, left)
+		s.node.sessionClosed(s, why)
 	}
 	return err
 }

@@ -63,6 +63,7 @@ func (n *Node) enterSession(s *session) error {
 	if !n.sessions.add(s, n.limits.Peers+spareSessions) {
 		n.dropOldest()
 		if !n.sessions.add(s, n.limits.Peers+spareSessions) {
+			s.end(CodeGone, false)
 			return fmt.Errorf("%d sessions are open already", n.limits.Peers+spareSessions)
 		}
 	}
@@ -70,10 +71,30 @@ func (n *Node) enterSession(s *session) error {
 		n.dropSession(s, CodeClosed, true)
 		return ErrClosed
 	}
-	if !s.unproved.Load() {
+	proved := !s.unproved.Load()
+	if proved || s.initiator {
 		n.assign(s)
 	}
+	if proved {
+		n.settle(s)
+	}
 	return nil
+}
+
+// settle follows a peer that has proved that it has the keys of a session: its name is
+// its own, and what waits for an earlier instance of it will not come.
+func (n *Node) settle(s *session) {
+	p := s.peer.Load()
+	n.shakes.pin(s.about.Name, s.key, p)
+	if p == nil {
+		return
+	}
+	p.dialect.Store(dialectNative)
+	for _, other := range n.sessions.list() {
+		if other.peer.Load() == p && other.about.ID != s.about.ID {
+			n.dropSession(other, CodeGone, false)
+		}
+	}
 }
 
 // assign gives a session to the peer whose it is.
@@ -86,7 +107,6 @@ func (n *Node) assign(s *session) {
 		}
 	}
 	p := s.peer.Load()
-	n.shakes.pin(s.about.Name, s.key, p)
 	if p != nil {
 		p.adopt(s)
 	}
@@ -126,27 +146,12 @@ func (p *Peer) adopt(s *session) {
 		switch {
 		case old == s:
 			return
-		case old != nil && old.about.ID != s.about.ID:
-			// The node was restarted: nothing that waits for the old one will come.
-			if p.session.CompareAndSwap(old, s) {
-				p.node.dropInstance(p, old.about.ID)
-				return
-			}
-		case old != nil && time.Since(old.since) < time.Second && old.preferred() && !s.preferred():
+		case old != nil && old.about.ID == s.about.ID && time.Since(old.since) < time.Second && old.preferred() && !s.preferred():
 			return
 		default:
 			if p.session.CompareAndSwap(old, s) {
 				return
 			}
-		}
-	}
-}
-
-// dropInstance ends all sessions of p with a node that is not there any more.
-func (n *Node) dropInstance(p *Peer, id [16]byte) {
-	for _, s := range n.sessions.list() {
-		if s.peer.Load() == p && s.about.ID == id {
-			n.dropSession(s, CodeGone, false)
 		}
 	}
 }
@@ -169,10 +174,14 @@ func (n *Node) sessionProved(s *session, p *Peer) {
 	n.peers.update(func() []disco.Change { return n.peers.table.Proved(p.key, info, addr) })
 }
 
-// sessionClosed follows a peer that ended the session, and itself as well if it left.
-func (n *Node) sessionClosed(s *session, left bool) {
-	n.dropSession(s, CodeGone, false)
-	if p := s.peer.Load(); p != nil && left && ID(s.about.ID) == p.ID() {
+// sessionClosed follows a peer that ended the session.
+func (n *Node) sessionClosed(s *session, why Code) {
+	code := CodeGone
+	if why == CodeUnauthenticated {
+		code = why
+	}
+	n.dropSession(s, code, false)
+	if p := s.peer.Load(); p != nil && why == CodeClosed && ID(s.about.ID) == p.ID() {
 		n.peers.update(func() []disco.Change { return n.peers.table.Left(p.key) })
 	}
 }
@@ -195,6 +204,9 @@ func (n *Node) sessionSilent(s *session, now time.Time) {
 		s.flush(now)
 	}
 	s.mu.Unlock()
+	if s.unproved.Load() {
+		return // its FIN goes out with each probe
+	}
 	if silent > reshakeAfter && p.session.Load() == s {
 		n.suspect(p)
 		n.shakes.again(p, now)
@@ -213,6 +225,8 @@ func (n *Node) follow(e Event) {
 	case PeerDown:
 		if e.Reason == Removed {
 			n.doubt(e.Peer, now)
+		} else if s := e.Peer.session.Load(); s != nil {
+			s.failEndless()
 		}
 	}
 }
@@ -225,7 +239,7 @@ func (n *Node) greet(p *Peer, now time.Time) {
 		return
 	}
 	for _, s := range n.sessions.list() { // it may have been quicker than its announcement
-		if ID(s.about.ID) == p.ID() && s.peer.CompareAndSwap(nil, p) {
+		if !s.unproved.Load() && ID(s.about.ID) == p.ID() && s.peer.CompareAndSwap(nil, p) {
 			p.adopt(s)
 		}
 	}

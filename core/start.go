@@ -11,7 +11,7 @@ import (
 )
 
 // StartCall is CallRaw that does not wait; the bindings use it. done is called exactly
-// once: by the goroutine that reads the socket, by a timer, by whoever cancels or
+// once: by the goroutine that reads the socket (perhaps one in a Call), by a timer, by whoever cancels or
 // closes the node, or, if nothing could be sent, before StartCall returns. It must not
 // block, and the bytes of its Payload are valid during the call only. A timeout of 0
 // is DefaultTimeout, a negative one is none. cancel makes the call end with
@@ -135,11 +135,11 @@ func (a *asyncCall) wait() {
 		}
 	})
 	a.mu.Lock()
-	later := a.stop != nil || a.ended // the handshake was quicker
-	a.mu.Unlock()
-	if !later {
-		a.enter(stop)
+	if a.stop == nil && !a.ended { // the handshake was not quicker
+		a.stop = stop
 	}
+	a.mu.Unlock()
+	a.heed()
 }
 
 // inJSON calls a 1.x node.

@@ -1,10 +1,11 @@
-// Package link keeps what is known about the way to one peer: whether it answers.
-// It has no sockets and no clock: time comes in as an argument.
+// Package link is one peer: its session, which puts messages into packets and takes
+// them out, and whether it answers. It has no sockets, locks or clock: time comes in as
+// an argument.
 package link
 
 import "time"
 
-// Silence that makes us ask. A native-speaking successor is asked often, so that a
+// Silence that makes us ask. A node of our version is asked often, so that a
 // crash shows within 6 s; a 1.x node seldom, because it runs each ping on one of
 // its 16 threads and only mDNS decides about it.
 const (

@@ -1,7 +1,6 @@
 package link
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"net/netip"
@@ -295,12 +294,4 @@ func (s *Session) refuse(key assemblyKey, total uint64) Incoming {
 	}
 	s.calls.note(key.id)
 	return Incoming{Kind: Busy, ID: key.id, Total: total}
-}
-
-// Copied returns in with slices of its own.
-func (in Incoming) Copied() Incoming {
-	if !in.Owned {
-		in.Data, in.Owned = bytes.Clone(in.Data), true
-	}
-	return in
 }

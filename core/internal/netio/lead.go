@@ -12,7 +12,7 @@ type LeadConn interface {
 	// success is followed by Unlead.
 	Lead() bool
 	// LeadRead is ReadBatch for who leads. It returns os.ErrDeadlineExceeded at least
-	// every 100 ms. What it waits for may also come another way, to the reader before
+	// every 5 ms. What it waits for may also come another way, to the reader before
 	// that stood aside; then a datagram of no meaning wakes it.
 	LeadRead(b *Batch) error
 	// Unlead lets others read: the reader at once if resume, else after a moment in

@@ -43,7 +43,7 @@ type leadConn struct {
 	leading atomic.Bool
 	polling atomic.Bool   // the reader waits for a datagram
 	left    atomic.Int64  // when the last leader left, ns since started
-	taken   atomic.Bool   // the reader has taken a datagram while somebody led
+	taken   atomic.Bool   // the reader works on what it took, which somebody who leads may wait for
 	wakeup  chan struct{} // the reader need not stand aside any longer
 	done    chan struct{} // closed by Close
 }
@@ -215,7 +215,7 @@ func (c *leadConn) whileNobodyLeads(receive func() error) error {
 		case err != nil:
 			return os.NewSyscallError("recvmsg", err)
 		default:
-			c.taken.Store(c.leading.Load())
+			c.taken.Store(true)
 			return nil
 		}
 	}
