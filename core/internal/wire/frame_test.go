@@ -289,6 +289,9 @@ func FuzzFrames(f *testing.F) {
 		frames, _ := parseFrames(b)
 		var out []byte
 		for _, frame := range frames {
+			if c, ok := frame.(Close); ok && len(c.Text) > MaxCloseText {
+				return // likewise
+			}
 			out = appendFrame(out, frame)
 		}
 		if len(b) >= 1<<14 { // which Append does not take
@@ -304,8 +307,8 @@ func FuzzFrames(f *testing.F) {
 func checkFailure(t *testing.T, b []byte) {
 	t.Helper()
 	failure, err := ParseFailure(b)
-	if err != nil {
-		return
+	if err != nil || len(failure.Type) > MaxErrorType || len(failure.Message) > MaxErrorMessage {
+		return // U+FFFD is longer than what it stands for, and would be cut when written
 	}
 	if again, err := ParseFailure(failure.Append(nil)); err != nil || again != failure {
 		t.Fatalf("%+v, %v, want %+v", again, err, failure)
