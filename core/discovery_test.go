@@ -160,12 +160,15 @@ func TestEventsTellTheLifeOfAPeer(t *testing.T) {
 
 	third := l.join()
 	three := start(t, Config{Name: "Phone3", Discovery: []Discovery{third}})
-	events.want("Phone3 up")
+	up = events.want("Phone3 up")
+	if err := up.Peer.Ping(soon(t)); err != nil {
+		t.Error(err)
+	}
 	third.vanish(Expired) // which says nothing while it answers
 	if err := three.Close(); err != nil {
 		t.Fatal(err)
 	}
-	events.want("Phone3 down expired")
+	events.want("Phone3 down removed") // it said so itself
 }
 
 func TestHiddenNodesCallButAreNotFound(t *testing.T) {

@@ -424,7 +424,7 @@ func (s *session) receive(r *reader, now time.Time, b []byte, h wire.Header, fro
 	crowd := s.soon > 0
 	s.mu.Unlock()
 	before.uncork()
-	if reached || moved {
+	if (reached || moved) && !gone {
 		s.heard(now, moved)
 	}
 	for _, e := range r.over {

@@ -181,6 +181,13 @@ func (n *Node) sessionClosed(s *session, why Code) {
 		code = why
 	}
 	n.dropSession(s, code, false)
+	if why == CodeClosed { // what is still on its way in others of its sessions is no sign of life
+		for _, other := range n.sessions.list() {
+			if other.about.ID == s.about.ID {
+				n.dropSession(other, CodeGone, false)
+			}
+		}
+	}
 	if p := s.peer.Load(); p != nil && why == CodeClosed && ID(s.about.ID) == p.ID() {
 		n.peers.update(func() []disco.Change { return n.peers.table.Left(p.key) })
 	}

@@ -424,7 +424,8 @@ func (t *Table) Proved(key uint32, info Info, addr netip.AddrPort) []Change {
 	}
 	e.Native, e.Legacy = info.Native, false
 	old := e.Peer
-	if !slices.Contains(e.Addrs, addr) {
+	known := slices.Contains(e.Addrs, addr)
+	if !known {
 		e.Addrs = append([]netip.AddrPort{addr}, e.Addrs...)
 	}
 	e.Addr = addr
@@ -432,9 +433,9 @@ func (t *Table) Proved(key uint32, info Info, addr netip.AddrPort) []Change {
 	case !e.Up:
 		e.Up = true
 		return []Change{{Kind: Up, Peer: e.Peer}}
-	case old.Addr != addr:
+	case !known:
 		return []Change{{Kind: Moved, Peer: e.Peer, Old: old}}
-	default:
+	default: // of several addresses another is in use: it has not moved
 		return nil
 	}
 }
