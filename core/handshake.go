@@ -451,7 +451,7 @@ func (h *handshakes) receive(now time.Time, b []byte, src netip.AddrPort) error 
 	}
 }
 
-// receiveCookie repeats the packet with the cookie, once.
+// receiveCookie repeats the packet with the cookie, for the first few cookies.
 func (h *handshakes) receiveCookie(b []byte, src netip.AddrPort) error {
 	p, err := wire.ParseCookie(b)
 	if err != nil {
@@ -689,7 +689,8 @@ func (h *handshakes) receiveInit(now time.Time, b []byte, src netip.AddrPort) er
 	return h.node.send(half.answer, src)
 }
 
-// admit decides whether a handshake may cost us something. mu is held.
+// admit decides whether a handshake may cost us something. mu is held, and what has
+// expired is gone.
 func (h *handshakes) admit(now time.Time, tag [8]byte, number uint32, cookie [16]byte, src netip.AddrPort) error {
 	if tag != h.node.realm.Tag() {
 		return errOtherRealm
@@ -703,7 +704,6 @@ func (h *handshakes) admit(now time.Time, tag [8]byte, number uint32, cookie [16
 			return errBusy
 		}
 	}
-	h.expire(now)
 	if len(h.half) >= maxHalfOpen || !h.sources.Allow(now, src.Addr()) {
 		return errBusy
 	}
@@ -790,6 +790,7 @@ func (h *handshakes) receiveResume(now time.Time, b []byte, src netip.AddrPort) 
 		return err
 	}
 	h.mu.Lock()
+	h.expire(now)
 	key := initKey{src, p.Session}
 	if before := h.inits[key]; before != nil && bytes.Equal(before.noise, p.Noise) {
 		defer h.mu.Unlock()

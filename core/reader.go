@@ -245,16 +245,19 @@ func (r *reader) request(s *session, now time.Time, in *link.Incoming, from neti
 		return
 	}
 	req := n.nativeRequest(s, h, now, in, from)
+	here := h.async == nil && h.quick.isQuick() && !in.Owned && !r.leads
+	if !in.Owned && !(here && h.copies) {
+		req.own()
+	}
 	s.begin(req, now)
 	switch {
 	case h.async != nil:
 		n.callAsync(h, req)
-	case h.quick.isQuick() && !in.Owned && !r.leads:
+	case here:
 		r.mu.Lock()
 		r.jobs = append(r.jobs, job{h, req})
 		r.mu.Unlock()
 	default:
-		req.own()
 		n.giveJob(job{h, req})
 	}
 }

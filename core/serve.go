@@ -147,9 +147,6 @@ func (n *Node) nativeRequest(s *session, h *handler, now time.Time, in *link.Inc
 	if in.Timeout > 0 {
 		r.ctx.deadline = now.Add(in.Timeout)
 	}
-	if !in.Owned && !h.copies {
-		r.own()
-	}
 	return r
 }
 

@@ -309,7 +309,7 @@ func (s *session) onTimer() {
 	}
 }
 
-// ended is a call with its answer, to be delivered when no lock is held.
+// endedCall is a call with its answer, to be delivered when no lock is held.
 type endedCall struct {
 	call  *outCall
 	reply reply
@@ -585,7 +585,7 @@ func (s *session) fail(id uint64, code Code, e *RemoteError) {
 	s.reply(id, code, 0, f.Append(nil))
 }
 
-// end gives up what waits, with code. With text the peer is told.
+// end gives up what waits, with code. With tell the peer is told.
 func (s *session) end(code Code, tell bool) {
 	now := time.Now()
 	s.mu.Lock()

@@ -11,9 +11,9 @@ import (
 )
 
 // StartCall is CallRaw that does not wait; the bindings use it. done is called exactly
-// once: by the goroutine that reads the socket (perhaps one in a Call), by a timer, by whoever cancels or
-// closes the node, or, if nothing could be sent, before StartCall returns. It must not
-// block, and the bytes of its Payload are valid during the call only. A timeout of 0
+// once: by the goroutine that reads the socket (perhaps one in a Call), by a timer, by
+// whoever cancels or closes the node, or, if nothing could be sent, before StartCall
+// returns. It must not block, and the bytes of its Payload are valid during the call only. A timeout of 0
 // is DefaultTimeout, a negative one is none. cancel makes the call end with
 // ErrCanceled, unless it is over. req.Bytes is copied if it is needed later.
 func (p *Peer) StartCall(fn string, req Payload, timeout time.Duration, done func(Payload, error)) (cancel func()) {
@@ -43,6 +43,7 @@ type asyncCall struct {
 	peer     *Peer
 	fn       string
 	req      Payload
+	owned    bool // req is a copy
 	done     func(Payload, error)
 	deadline time.Time
 
@@ -91,6 +92,13 @@ func (a *asyncCall) end(result Payload, err error) {
 	}
 }
 
+// own copies the request, once: it is needed when StartCall has returned.
+func (a *asyncCall) own() {
+	if !a.owned {
+		a.req.Bytes, a.owned = bytes.Clone(a.req.Bytes), true
+	}
+}
+
 func (a *asyncCall) onSession(s *session) {
 	if err := a.peer.fits(s, a.fn, a.req); err != nil {
 		a.end(Payload{}, err)
@@ -99,7 +107,7 @@ func (a *asyncCall) onSession(s *session) {
 	if a.req.Codec == JSON {
 		a.req.Bytes = escaped(a.req.Bytes)
 	}
-	a.req.Bytes = bytes.Clone(a.req.Bytes) // the link refers to it until it is acknowledged
+	a.own() // the link refers to it until it is acknowledged
 	c := newCall(func(r reply) { a.end(a.peer.outcome(a.fn, r)) })
 	id, err := s.start(c, a.fn, a.req, a.deadline)
 	switch {
@@ -122,7 +130,7 @@ func (a *asyncCall) onSession(s *session) {
 
 // wait waits for a handshake.
 func (a *asyncCall) wait() {
-	a.req.Bytes = bytes.Clone(a.req.Bytes)
+	a.own()
 	a.enter(nil)
 	stop := a.peer.node.shakes.join(a.peer, a.deadline, func(s *session, err error) {
 		switch err := a.peer.joinError(a.fn, err); {

@@ -33,7 +33,7 @@ type batchSys struct {
 // segmentControl is the size of a control message with the size of a segment.
 const segmentControl = 24 // CMSG_SPACE(sizeof(int)), and of a uint16 as well
 
-// udpSocket is what the two kinds of sockets have in common.
+// udpSocket makes the system calls.
 type udpSocket struct {
 	ipv6 bool
 	gso  atomic.Bool // the kernel cuts what is sent; false after it could not
@@ -169,11 +169,11 @@ func addrPortOf(raw *unix.RawSockaddrInet6) netip.AddrPort {
 	return netip.AddrPortFrom(addr, port)
 }
 
-// segmented sends b by sendSegments, or one datagram after the other once that has
-// failed: some drivers and tunnels say EIO or EINVAL.
-func (u *udpSocket) segmented(b []byte, size int, whole func() error, one func([]byte) error) error {
+// sendAll sends b in datagrams of size bytes: by sendSegments, or one after the other
+// once that has failed, since some drivers and tunnels say EIO or EINVAL.
+func (u *udpSocket) sendAll(fd int, b []byte, size int, to netip.AddrPort) error {
 	if u.gso.Load() {
-		switch err := whole(); err {
+		switch err := u.sendSegments(fd, b, size, to); err {
 		case unix.EIO, unix.EINVAL, unix.ENOPROTOOPT, unix.EOPNOTSUPP:
 			u.gso.Store(false)
 		default:
@@ -182,7 +182,7 @@ func (u *udpSocket) segmented(b []byte, size int, whole func() error, one func([
 	}
 	for len(b) > 0 {
 		k := min(size, len(b))
-		if err := one(b[:k]); err != nil {
+		if err := u.send(fd, b[:k], to); err != nil {
 			return err
 		}
 		b = b[k:]

@@ -328,9 +328,7 @@ func (c *leadConn) writeSegments(b []byte, size int, to netip.AddrPort) error {
 		return net.ErrClosed
 	}
 	defer c.leave()
-	one := func(b []byte) error { return c.send(c.fd, b, to) }
-	whole := func() error { return c.sendSegments(c.fd, b, size, to) }
-	if err := c.segmented(b, size, whole, one); err != nil {
+	if err := c.sendAll(c.fd, b, size, to); err != nil {
 		return os.NewSyscallError("sendmsg", err)
 	}
 	return nil
